@@ -1,0 +1,133 @@
+/* The command's connection. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "database.h"
+#include "cli.h"
+
+#define PARAMETERS_MAX 16
+
+const char database_end[] = "";
+
+/* Messages of our own functions are problem codes. */
+static const struct {
+	const char *code, *french, *english;
+} sentences[] = {
+	{ "administrator_exists", "il y a déjà un administrateur",
+	    "there is an administrator already" },
+	{ "two_live_credentials",
+	    "ce client a déjà deux secrets ou deux clés : gusp client rotate "
+	    "ID --finish",
+	    "this client has two secrets or two keys already: gusp client "
+	    "rotate ID --finish" },
+};
+
+static void
+tell_notice(void *arg, const PGresult *result)
+{
+	const char *severity =
+	    PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+
+	(void)arg;
+	if (severity != NULL && strcmp(severity, "WARNING") == 0)
+		fputs(PQresultErrorMessage(result), stderr);
+}
+
+PGconn *
+database_open(const char *user)
+{
+	/* What stands after an expanded dbname overrides it (libpq 34.1). */
+	const char *const names[] = { "dbname", "application_name", "options",
+		"connect_timeout", "user", NULL };
+	const char *const values[] = { setting("GUSP_DATABASE_URL", NULL),
+		"gusp", "-c search_path=gusp,public", "10", user, NULL };
+	const char *passfile = getenv("GUSP_PASSFILE");
+
+	if (passfile != NULL && *passfile != '\0')
+		setenv("PGPASSFILE", passfile, 1);
+
+	PGconn *conn = PQconnectdbParams(names, values, 1);
+
+	if (PQstatus(conn) != CONNECTION_OK)
+		die("pas de connexion à la base : %s",
+		    "no connection to the database: %s", PQerrorMessage(conn));
+	PQsetNoticeReceiver(conn, tell_notice, NULL);
+	return conn;
+}
+
+static _Noreturn void
+explain(const PGresult *result)
+{
+	const char *message =
+	    PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *detail =
+	    PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+
+	if (message == NULL)
+		message = PQresultErrorMessage(result);
+	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
+		if (strcmp(message, sentences[i].code) == 0)
+			die("%s", "%s", is_english() ? sentences[i].english :
+				sentences[i].french);
+	die("refus de la base : %s %s", "the database refuses: %s %s", message,
+	    detail == NULL ? "" : detail);
+}
+
+PGresult *
+database_run(PGconn *conn, const char *sql, ...)
+{
+	const char *values[PARAMETERS_MAX];
+	const char *value;
+	va_list arguments;
+	int n = 0;
+
+	va_start(arguments, sql);
+	while ((value = va_arg(arguments, const char *)) != DATABASE_END &&
+	       n < PARAMETERS_MAX)
+		values[n++] = value;
+	va_end(arguments);
+
+	PGresult *result =
+	    PQexecParams(conn, sql, n, NULL, values, NULL, NULL, 0);
+
+	switch (PQresultStatus(result)) {
+	case PGRES_COMMAND_OK:
+	case PGRES_TUPLES_OK:
+		return result;
+	case PGRES_EMPTY_QUERY:
+	case PGRES_COPY_OUT:
+	case PGRES_COPY_IN:
+	case PGRES_BAD_RESPONSE:
+	case PGRES_NONFATAL_ERROR:
+	case PGRES_FATAL_ERROR:
+	case PGRES_COPY_BOTH:
+	case PGRES_SINGLE_TUPLE:
+	case PGRES_PIPELINE_SYNC:
+	case PGRES_PIPELINE_ABORTED:
+		break;
+	}
+	explain(result);
+}
+
+const char *
+database_value(const PGresult *result, int column)
+{
+	if (PQntuples(result) == 0 || PQgetisnull(result, 0, column))
+		return NULL;
+	return PQgetvalue(result, 0, column);
+}
+
+void
+database_print(const PGresult *result)
+{
+	int rows = PQntuples(result), columns = PQnfields(result);
+
+	for (int c = 0; c < columns; c++)
+		printf("%s%c", PQfname(result, c), c + 1 < columns ? '\t' : '\n');
+	for (int r = 0; r < rows; r++)
+		for (int c = 0; c < columns; c++)
+			printf("%s%c", PQgetvalue(result, r, c),
+			    c + 1 < columns ? '\t' : '\n');
+}

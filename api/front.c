@@ -1,0 +1,559 @@
+/*
+ * The front filter, on Kore's connections (Kore 4.1 net.c, connection.c,
+ * http.c).
+ *
+ * A connection passes through phases: IDLE until the first byte of a
+ * request, HEADER until its block is whole, then in Kore's hands as BODY
+ * (Kore reads the body, through front_body) and ANSWER (nothing is read),
+ * and back to IDLE by front_rearm(). A refusal ends it: LINGER reads and
+ * throws away for a moment, so that the answer is not lost to a reset.
+ *
+ * Kore's own timeouts of header and body are switched off, because they
+ * answer with an empty 408, even on an idle connection.
+ */
+#include <sys/queue.h>
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <kore/kore.h>
+
+#include <kore/http.h>
+
+#include "front.h"
+
+#include "answer.h"
+#include "clock.h"
+#include "config.h"
+#include "log.h"
+#include "mem.h"
+#include "metrics.h"
+#include "problem.h"
+#include "route.h"
+#include "vet.h"
+
+#define HEADER_MS	  5000
+#define BODY_MS		  15000
+#define LINGER_MS	  1000
+#define DRAIN_IDLE_MS	  250 /* for a request that is on its way */
+#define LINGER_BYTES	  (1024 * 1024)
+#define NO_ROUTE	  ((size_t)-1)
+#define ADDRESS_LEN	  INET6_ADDRSTRLEN
+#define MIB		  ((uint64_t)1024 * 1024)
+
+enum phase { IDLE, HEADER, BODY, ANSWER, LINGER };
+
+/* Of one connection; hdlr_extra, which Kore frees with it. */
+struct front {
+	struct connection *c;
+	enum phase phase;
+	uint64_t deadline_ms; /* 0: none */
+	uint64_t started_us;  /* first byte of the request */
+	int (*kore_body)(struct netbuf *);
+	char *aside; /* owned: what came behind the request at hand */
+	size_t aside_len;
+	size_t discarded;
+	bool queued; /* in resuming */
+	bool held;
+	LIST_ENTRY(front) all;
+	TAILQ_ENTRY(front) resume;
+};
+
+static LIST_HEAD(, front) fronts = LIST_HEAD_INITIALIZER(fronts);
+static TAILQ_HEAD(, front) resuming = TAILQ_HEAD_INITIALIZER(resuming);
+static uint64_t drain_ms; /* when draining began; 0: it has not */
+
+static void front_event(void *arg, int error);
+static void front_gone(struct connection *c);
+static int front_read(struct connection *c, size_t *bytes);
+static int front_recv(struct netbuf *nb);
+static int pass(struct front *f, struct netbuf *nb, const struct vetted *v);
+static int front_body(struct netbuf *nb);
+static int front_discard(struct netbuf *nb);
+static void resume_all(void *arg, uint64_t now);
+static void resume(struct front *f);
+static void expire(struct front *f);
+static void refuse(struct front *f, const char *code,
+    const struct vetted *v);
+static bool upload_path(const char *path, size_t len);
+
+/*
+ * CONN_IS_BUSY keeps http_response_normal from reading the next request by
+ * itself, past this filter; only Python code uses it otherwise.
+ */
+__attribute__((visibility("default"))) void
+front_connect(struct connection *c)
+{
+	struct front *f = kore_calloc(1, sizeof(*f));
+
+	f->c = c;
+	LIST_INSERT_HEAD(&fronts, f, all);
+	c->hdlr_extra = f;
+	c->disconnect = front_gone;
+	c->evt.handle = front_event;
+	c->read = front_read;
+	c->proto = CONN_PROTO_HTTP;
+	c->flags |= CONN_IS_BUSY;
+	c->http_timeout = 0;
+	c->idle_timer.length = (uint64_t)http_keepalive_time * 1000;
+	net_recv_queue(c, VET_BLOCK_MAX, NETBUF_CALL_CB_ALWAYS, front_recv);
+}
+
+/* From a timer of its own that is due at once: the caller may stand in a
+ * handler, whose loop would not see a new request for some time, or in
+ * net_send, which must not be entered again. */
+void
+front_rearm(struct connection *c)
+{
+	struct front *f;
+
+	if (c == NULL || c->state != CONN_STATE_ESTABLISHED ||
+	    (c->flags & CONN_CLOSE_EMPTY) != 0)
+		return;
+	f = c->hdlr_extra;
+	if (f->queued || f->held || f->phase != ANSWER)
+		return;
+	if (TAILQ_EMPTY(&resuming))
+		kore_timer_add(resume_all, 0, NULL, KORE_TIMER_ONESHOT);
+	f->queued = true;
+	TAILQ_INSERT_TAIL(&resuming, f, resume);
+}
+
+void
+front_hold(struct connection *c, bool held)
+{
+	struct front *f = c->hdlr_extra;
+
+	f->held = held;
+}
+
+void
+front_tick(void)
+{
+	uint64_t now = kore_time_ms();
+	struct front *f, *next;
+
+	for (f = LIST_FIRST(&fronts); f != NULL; f = next) {
+		next = LIST_NEXT(f, all);
+		if (f->deadline_ms != 0 && now >= f->deadline_ms)
+			expire(f);
+		else if (drain_ms != 0 && now >= drain_ms + DRAIN_IDLE_MS &&
+		    f->phase == IDLE && TAILQ_EMPTY(&f->c->send_queue))
+			kore_connection_disconnect(f->c);
+	}
+}
+
+void
+front_drain(void)
+{
+	drain_ms = kore_time_ms();
+}
+
+bool
+front_draining(void)
+{
+	return drain_ms != 0;
+}
+
+size_t
+front_busy(void)
+{
+	const struct front *f;
+	size_t n = 0;
+
+	LIST_FOREACH(f, &fronts, all)
+		if (f->phase == BODY || f->phase == ANSWER ||
+		    !TAILQ_EMPTY(&f->c->send_queue))
+			n++;
+	return n;
+}
+
+/*
+ * Kore takes a half-closed connection for a lost one and drops its request
+ * unanswered (EPOLLRDHUP, linux.c:kore_platform_event_wait). A client that
+ * has only stopped sending still gets its answer.
+ */
+static void
+front_event(void *arg, int error)
+{
+	struct connection *c = arg;
+
+	if (error) {
+		struct pollfd fd = { .fd = c->fd, .events = POLLIN };
+
+		if (poll(&fd, 1, 0) == -1 ||
+		    (fd.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
+			kore_connection_disconnect(c);
+			return;
+		}
+	}
+	if (!c->handle(c))
+		kore_connection_disconnect(c);
+}
+
+/* Called once, when Kore gives the connection up; it is freed later. */
+static void
+front_gone(struct connection *c)
+{
+	struct front *f = c->hdlr_extra;
+
+	if (f->queued)
+		TAILQ_REMOVE(&resuming, f, resume);
+	LIST_REMOVE(f, all);
+	free(f->aside);
+	f->aside = NULL;
+	f->aside_len = 0;
+	f->queued = false;
+}
+
+/* net.c:net_read, but the end of the client's bytes does not cut off an
+ * answer on its way. */
+static int
+front_read(struct connection *c, size_t *bytes)
+{
+	struct netbuf *nb = c->rnb;
+	ssize_t n = recv(c->fd, nb->buf + nb->s_off, nb->b_len - nb->s_off, 0);
+
+	*bytes = 0;
+	if (n > 0) {
+		*bytes = (size_t)n;
+		return KORE_RESULT_OK;
+	}
+	if (n == -1 && errno == EINTR)
+		return KORE_RESULT_OK;
+	c->evt.flags &= ~KORE_EVENT_READ;
+	if (n == -1 && errno == EAGAIN)
+		return KORE_RESULT_OK;
+	if (n == -1)
+		return KORE_RESULT_ERROR;
+	if (TAILQ_EMPTY(&c->send_queue))
+		kore_connection_disconnect(c);
+	else
+		c->flags |= CONN_CLOSE_EMPTY;
+	return KORE_RESULT_OK;
+}
+
+/* Bytes of a header block; net_recv_flush calls it after each read. */
+static int
+front_recv(struct netbuf *nb)
+{
+	struct front *f = nb->owner->hdlr_extra;
+	struct vetted v;
+
+	if (nb->s_off == 0)
+		return KORE_RESULT_OK;
+	if (f->phase == IDLE) {
+		f->phase = HEADER;
+		f->started_us = clock_monotonic_us();
+		f->deadline_ms = kore_time_ms() + HEADER_MS;
+	}
+	vet((char *)nb->buf, nb->s_off, upload_path, &v);
+	switch (v.verdict) {
+	case VET_MORE:
+		return KORE_RESULT_OK;
+	case VET_PASS:
+		if (http_request_count >=
+		    http_request_limit - http_request_limit / 8)
+			break;
+		return pass(f, nb, &v);
+	case VET_REFUSE:
+		refuse(f, v.code, &v);
+		return KORE_RESULT_OK;
+	}
+	refuse(f, "overloaded", &v);
+	return KORE_RESULT_OK;
+}
+
+/* What is behind the request belongs to the next: Kore would take it for
+ * body (http.c:http_header_recv, bytes_left) or lose it. */
+static void
+keep_aside(struct front *f, struct netbuf *nb, size_t request_len)
+{
+	if (nb->s_off <= request_len)
+		return;
+	f->aside_len = nb->s_off - request_len;
+	f->aside = malloc(f->aside_len);
+	if (f->aside == NULL)
+		fatal("out of memory");
+	memcpy(f->aside, nb->buf + request_len, f->aside_len);
+	nb->s_off = request_len;
+}
+
+/* Nothing is read until front_rearm(). */
+static void
+stop_reading(struct front *f)
+{
+	struct netbuf *nb = f->c->rnb;
+
+	kore_free(nb->buf);
+	nb->buf = NULL;
+	nb->m_len = 0;
+	f->phase = ANSWER;
+	f->deadline_ms = 0;
+}
+
+/* Kore has answered for itself, with an empty body: it could not write the
+ * body's file. Everything else was refused before. */
+static bool
+kore_refused(struct front *f)
+{
+	if (f->c->state == CONN_STATE_ESTABLISHED &&
+	    (f->c->flags & CONN_CLOSE_EMPTY) == 0)
+		return false;
+	f->deadline_ms = 0;
+	log_error("kore_refused", LOG_STR("path", http_body_disk_path));
+	metrics_count(NO_ROUTE, N_METHODS, 500,
+	    clock_monotonic_us() - f->started_us);
+	return true;
+}
+
+/* Give a vetted request to Kore, with that part of its body that is here. */
+static int
+pass(struct front *f, struct netbuf *nb, const struct vetted *v)
+{
+	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct connection *c = f->c;
+	size_t here;
+
+	keep_aside(f, nb, v->block_len + v->body_len);
+	here = nb->s_off - v->block_len;
+	memmove(nb->buf + v->len, nb->buf + v->block_len, here);
+	nb->s_off = v->len + here;
+	if (v->expects_continue && here == 0)
+		net_send_queue(c, go_on, sizeof(go_on) - 1);
+
+	if (!http_header_recv(nb))
+		return KORE_RESULT_ERROR;
+	c->http_timeout = 0;
+	if (kore_refused(f))
+		return KORE_RESULT_OK;
+	if (nb->extra == NULL) {
+		stop_reading(f);
+		return KORE_RESULT_OK;
+	}
+	f->phase = BODY;
+	f->deadline_ms = kore_time_ms() + BODY_MS * (1 + v->body_len / MIB);
+	f->kore_body = nb->cb;
+	nb->cb = front_body;
+	return KORE_RESULT_OK;
+}
+
+/* After the body's last byte Kore would read on, past this filter
+ * (http.c:http_body_recv). */
+static int
+front_body(struct netbuf *nb)
+{
+	struct front *f = nb->owner->hdlr_extra;
+
+	if (!f->kore_body(nb)) {
+		kore_refused(f);
+		return KORE_RESULT_ERROR;
+	}
+	if (nb->extra == NULL) {
+		stop_reading(f);
+	} else {
+		f->kore_body = nb->cb;
+		nb->cb = front_body;
+	}
+	return KORE_RESULT_OK;
+}
+
+static int
+front_discard(struct netbuf *nb)
+{
+	struct front *f = nb->owner->hdlr_extra;
+
+	f->discarded += nb->s_off;
+	nb->s_off = 0;
+	if (f->discarded > LINGER_BYTES) {
+		nb->owner->evt.flags &= ~KORE_EVENT_READ;
+		kore_connection_disconnect(nb->owner);
+	}
+	return KORE_RESULT_OK;
+}
+
+static void
+resume_all(void *arg, uint64_t now)
+{
+	struct front *f;
+
+	(void)arg;
+	(void)now;
+	while ((f = TAILQ_FIRST(&resuming)) != NULL) {
+		TAILQ_REMOVE(&resuming, f, resume);
+		f->queued = false;
+		resume(f);
+	}
+}
+
+/* Read the next request: what was kept aside, then the socket. */
+static void
+resume(struct front *f)
+{
+	struct connection *c = f->c;
+	struct netbuf *nb = c->rnb;
+	int done = KORE_RESULT_OK;
+
+	if ((c->flags & CONN_CLOSE_EMPTY) != 0)
+		return;
+	f->phase = IDLE;
+	kore_connection_start_idletimer(c);
+	net_recv_reset(c, VET_BLOCK_MAX, front_recv);
+	if (f->aside != NULL) {
+		memcpy(nb->buf, f->aside, f->aside_len);
+		nb->s_off = f->aside_len;
+		free(f->aside);
+		f->aside = NULL;
+		f->aside_len = 0;
+		done = front_recv(nb);
+	}
+	if (!done || !net_recv_flush(c))
+		kore_connection_disconnect(c);
+}
+
+static void
+expire(struct front *f)
+{
+	struct netbuf *nb = f->c->rnb;
+
+	if (f->phase == LINGER) {
+		kore_connection_disconnect(f->c);
+		return;
+	}
+	if (f->phase == BODY) {
+		struct http_request *req = nb->extra;
+
+		nb->extra = NULL;
+		req->flags |= HTTP_REQUEST_DELETE;
+		http_request_wakeup(req);
+	}
+	refuse(f, "request_timeout", NULL);
+}
+
+static const char *
+address_of(const struct connection *c, char out[ADDRESS_LEN])
+{
+	const void *address = c->family == AF_INET6 ?
+	    (const void *)&c->addr.ipv6.sin6_addr :
+	    (const void *)&c->addr.ipv4.sin_addr;
+
+	if (c->family == AF_UNIX ||
+	    inet_ntop(c->family, address, out, ADDRESS_LEN) == NULL)
+		return "local";
+	return out;
+}
+
+/* A refusal is an answered request like any other: one line, one count. */
+static void
+record(const struct front *f, const char *code, const char *id,
+    enum method method)
+{
+	uint64_t took_us = clock_monotonic_us() - f->started_us;
+	int status = problem_status(code);
+	char address[ADDRESS_LEN], took[32];
+
+	snprintf(took, sizeof(took), "%.6f", (double)took_us / 1e6);
+	log_write(status == 503 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "request",
+	    LOG_FIELDS(LOG_STR("request_id", id),
+		LOG_STR("http.request.method",
+		    method < N_METHODS ? method_names[method] : "_OTHER"),
+		LOG_INT("http.response.status_code", status),
+		LOG_STR("network.peer.address", address_of(f->c, address)),
+		LOG_STR("duration_s", took), LOG_STR("error.type", code)));
+	metrics_count(NO_ROUTE, (int)method, status, took_us);
+}
+
+/* The whole answer; one to HEAD has no body. */
+static void
+send_problem(struct connection *c, const struct problem *p, const char *id,
+    enum method method, struct mem *mem)
+{
+	int status = problem_status(p->code);
+	size_t len;
+	const char *body = problem_body(p, config.issuer, id, false, mem, &len);
+	const char *head = mem_print(mem,
+	    "HTTP/1.1 %d %s\r\n"
+	    "connection: close\r\n"
+	    "date: %s\r\n"
+	    "content-type: application/problem+json\r\n"
+	    "content-language: fr\r\n"
+	    "content-length: %zu\r\n"
+	    "x-request-id: %s\r\n"
+	    "cache-control: no-store\r\n"
+	    "content-security-policy: default-src 'none'\r\n"
+	    "cross-origin-resource-policy: same-site\r\n"
+	    "referrer-policy: no-referrer\r\n"
+	    "x-content-type-options: nosniff\r\n",
+	    status, http_status_text(status), answer_date(), len, id);
+
+	net_send_queue(c, head, strlen(head));
+	if (p->retry_after_s > 0) {
+		head = mem_print(mem, "retry-after: %d\r\n",
+		    p->retry_after_s);
+		net_send_queue(c, head, strlen(head));
+	}
+	net_send_queue(c, "\r\n", 2);
+	if (method != METHOD_HEAD)
+		net_send_queue(c, body, len);
+}
+
+/*
+ * Answer with a problem and end the connection. Unread bytes at a close make
+ * the kernel send a reset, which can overtake the answer: so our side is
+ * closed first, and theirs is read for a moment more.
+ */
+static void
+refuse(struct front *f, const char *code, const struct vetted *v)
+{
+	enum method method = v != NULL ? v->method : N_METHODS;
+	struct connection *c = f->c;
+	struct problem p = { .code = code };
+	struct mem mem = { 0 };
+	const char *id = NULL;
+
+	if (v != NULL && v->request_id != NULL)
+		id = mem_copy(&mem, v->request_id, v->request_id_len);
+	id = answer_request_id(id, &mem);
+	if (strcmp(code, "overloaded") == 0)
+		p.retry_after_s = 1;
+	send_problem(c, &p, id, method, &mem);
+	record(f, code, id, method);
+	mem_release(&mem);
+
+	f->phase = LINGER;
+	f->deadline_ms = kore_time_ms() + LINGER_MS;
+	net_recv_reset(c, NETBUF_SEND_PAYLOAD_MAX, front_discard);
+	if (!net_send_flush(c))
+		kore_connection_disconnect(c);
+	else if (!TAILQ_EMPTY(&c->send_queue))
+		c->flags |= CONN_CLOSE_EMPTY;
+	else
+		shutdown(c->fd, SHUT_WR);
+}
+
+/* Asked only about bodies too long for any other operation. */
+static bool
+upload_path(const char *path, size_t len)
+{
+	static const enum method methods[] = { METHOD_POST, METHOD_PUT };
+	struct mem mem = { 0 };
+	const char *text = mem_copy(&mem, path, len);
+	bool uploads = false;
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		struct route route = { 0 };
+
+		route_find(methods[i], text, &mem, &route);
+		if (route.operation != NULL &&
+		    route.operation->body_kind == BODY_UPLOAD)
+			uploads = true;
+	}
+	mem_release(&mem);
+	return uploads;
+}

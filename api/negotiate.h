@@ -1,0 +1,31 @@
+/*
+ * What the client can take and who it is: languages, media types, request
+ * identifiers and trace context. Pure functions of header values.
+ */
+#ifndef GUSP_NEGOTIATE_H
+#define GUSP_NEGOTIATE_H
+
+#include <stdbool.h>
+
+#include "mem.h"
+
+/* Whether English is asked for before French (RFC 9110 12.5.4). */
+bool prefers_english(const char *accept_language);
+
+/* Whether an Accept value (NULL: anything) admits a media type (12.5.1). */
+bool accepts(const char *accept, const char *media_type);
+
+/* Whether a Content-Type value names this media type, parameters apart. */
+bool is_media_type(const char *content_type, const char *media_type);
+
+/* The client's X-Request-Id if it is well-formed, else a new one. */
+const char *request_id_of(const char *given, struct mem *mem);
+
+/*
+ * The trace of a traceparent (W3C Trace Context), or a new one when it is
+ * absent or bad; span is always new. Both hex, in mem.
+ */
+void trace_of(const char *traceparent, struct mem *mem, const char **trace,
+    const char **span);
+
+#endif

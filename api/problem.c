@@ -1,0 +1,506 @@
+/*
+ * Problems: the catalogue of the contract, and what a refusal says of it.
+ */
+#include <ctype.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "problem.h"
+
+#include "log.h"
+
+#define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
+
+/* Problem types of IANA's registry (draft-ietf-httpapi-ratelimit-headers). */
+#define IANA "https://iana.org/assignments/http-problem-types#"
+
+/* What C names; the contract must have a text for each. */
+static const char *const codes_used[] = {
+	"already_exists",
+	"bad_request",
+	"bad_value",
+	"body_missing",
+	"body_too_large",
+	"body_unexpected",
+	"conflict",
+	"forbidden",
+	"header_too_large",
+	"idempotency_in_progress",
+	"idempotency_key_invalid",
+	"idempotency_key_missing",
+	"idempotency_mismatch",
+	"insufficient_scope",
+	"internal",
+	"invalid_body",
+	"invalid_cursor",
+	"invalid_parameters",
+	"invalid_token",
+	"invalid_utf8",
+	"length_required",
+	"malformed_json",
+	"membership_ended",
+	"method_not_allowed",
+	"method_unknown",
+	"not_acceptable",
+	"not_found",
+	"nul_character",
+	"outcome_unknown",
+	"overloaded",
+	"precondition_failed",
+	"precondition_malformed",
+	"precondition_required",
+	"rate_exceeded",
+	"request_timeout",
+	"role_forbidden",
+	"rule_broken",
+	"token_malformed",
+	"token_missing",
+	"too_deep",
+	"too_slow",
+	"try_again",
+	"unavailable",
+	"unknown_reference",
+	"unsupported_media_type",
+	"uri_too_long",
+	"version_unknown",
+};
+
+static const char *const violations_used[] = {
+	"enum",
+	"format",
+	"malformed_parameter",
+	"maxItems",
+	"maxLength",
+	"maximum",
+	"minItems",
+	"minLength",
+	"minimum",
+	"pattern",
+	"repeated_parameter",
+	"required",
+	"type",
+	"uniqueItems",
+	"unknown_member",
+	"unknown_parameter",
+};
+
+/* Codes that have a registered type instead of one of our own. */
+static const struct {
+	const char *code;
+	const char *type;
+	const char *policy; /* violated-policies */
+} registered[] = {
+	{ "rate_exceeded", IANA "quota-exceeded", "partner" },
+	{ "overloaded", IANA "temporary-reduced-capacity", NULL },
+};
+
+/*
+ * What a database error means to a client. First match wins; a prefix
+ * stands for its class. PostgreSQL 15, appendix A; GU is our own class,
+ * where this is only for a message that is no code of the catalogue.
+ */
+static const struct {
+	const char *sqlstate;
+	const char *code;
+	int retry_after_s;
+} meanings[] = {
+	{ "GU400", "bad_request", 0 },
+	{ "GU401", "invalid_token", 0 },
+	{ "GU403", "forbidden", 0 },
+	{ "GU404", "not_found", 0 },
+	{ "GU409", "conflict", 0 },
+	{ "GU412", "precondition_failed", 0 },
+	{ "GU422", "rule_broken", 0 },
+	{ "23505", "already_exists", 0 },
+	{ "23503", "unknown_reference", 0 },
+	{ "23", "rule_broken", 0 },
+	{ "22", "bad_value", 0 },
+	{ "42501", "forbidden", 0 },
+	{ "40", "try_again", 1 },
+	{ "55P03", "try_again", 1 },
+	{ "57014", "too_slow", 2 },
+	{ "57P", "unavailable", 2 },
+	{ "08", "unavailable", 2 },
+	{ "25006", "unavailable", 2 },
+	{ "53", "unavailable", 2 },
+};
+
+/* Borrowed from the contract by problem_load(). */
+static const json_t *catalogue;
+static const json_t *violation_texts;
+
+static bool
+problem_whole(const char *code, const json_t *entry, char *why, size_t why_len);
+static bool all_there(const json_t *object, const char *const *names, size_t n,
+    const char *what, char *why, size_t why_len);
+
+void
+violation_add(struct violations *list, int where, const char *at,
+    const char *code, const char *arg)
+{
+	if (list->n == VIOLATIONS_MAX)
+		return;
+
+	struct violation *v = &list->at[list->n++];
+
+	*v = (struct violation){ .at = at, .code = code, .arg = arg };
+	switch (where) {
+	case AT_PARAMETER:
+		v->where = AT_PARAMETER;
+		break;
+	case AT_HEADER:
+		v->where = AT_HEADER;
+		break;
+	default:
+		v->where = AT_POINTER;
+		break;
+	}
+}
+
+bool
+problem_load(
+    const json_t *problems, const json_t *violations, char *why, size_t why_len)
+{
+	if (!all_there(problems, codes_used, N_ELEMENTS(codes_used),
+	        "x-problems", why, why_len) ||
+	    !all_there(violations, violations_used, N_ELEMENTS(violations_used),
+	        "x-violations", why, why_len))
+		return false;
+
+	for (void *i = json_object_iter((json_t *)(uintptr_t)problems);
+	     i != NULL;
+	     i = json_object_iter_next((json_t *)(uintptr_t)problems, i)) {
+		if (!problem_whole(json_object_iter_key(i),
+		        json_object_iter_value(i), why, why_len))
+			return false;
+	}
+	for (void *i = json_object_iter((json_t *)(uintptr_t)violations);
+	     i != NULL;
+	     i = json_object_iter_next((json_t *)(uintptr_t)violations, i)) {
+		const json_t *entry = json_object_iter_value(i);
+
+		if (json_is_string(json_object_get(entry, "fr")) &&
+		    json_is_string(json_object_get(entry, "en")))
+			continue;
+		snprintf(why, why_len, "x-violations %s: fr or en is missing",
+		    json_object_iter_key(i));
+		return false;
+	}
+	catalogue = problems;
+	violation_texts = violations;
+	return true;
+}
+
+static bool
+all_there(const json_t *object, const char *const *names, size_t n,
+    const char *what, char *why, size_t why_len)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (json_is_object(json_object_get(object, names[i])))
+			continue;
+		snprintf(why, why_len, "%s: no entry for %s", what, names[i]);
+		return false;
+	}
+	return true;
+}
+
+static bool
+problem_whole(const char *code, const json_t *entry, char *why, size_t why_len)
+{
+	static const char *const texts[] = { "title_fr", "title_en",
+		"detail_fr", "detail_en" };
+	json_int_t status =
+	    json_integer_value(json_object_get(entry, "status"));
+
+	if (status < 400 || status > 599) {
+		snprintf(why, why_len, "x-problems %s: status is not an error",
+		    code);
+		return false;
+	}
+	for (size_t i = 0; i < N_ELEMENTS(texts); i++) {
+		if (json_string_length(json_object_get(entry, texts[i])) > 0)
+			continue;
+		snprintf(why, why_len, "x-problems %s: %s is missing", code,
+		    texts[i]);
+		return false;
+	}
+	return true;
+}
+
+int
+problem_status(const char *code)
+{
+	json_t *status =
+	    json_object_get(json_object_get(catalogue, code), "status");
+
+	return status == NULL ? 500 : (int)json_integer_value(status);
+}
+
+static bool
+known(const char *code)
+{
+	return code != NULL && json_object_get(catalogue, code) != NULL;
+}
+
+/* For the log: a word that can be a code; other text may be anybody's. */
+static const char *
+code_like(const char *text)
+{
+	size_t n = text == NULL
+	               ? 0
+	               : strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+
+	return n > 0 && n < 64 && text[n] == '\0' ? text : NULL;
+}
+
+/* The meaning of an SQLSTATE; one that has none is our own fault. */
+static void
+meaning_of(const char *sqlstate, struct problem *p)
+{
+	for (size_t i = 0; i < N_ELEMENTS(meanings); i++) {
+		if (strncmp(sqlstate, meanings[i].sqlstate,
+		        strlen(meanings[i].sqlstate)) != 0)
+			continue;
+		p->code = meanings[i].code;
+		p->retry_after_s = meanings[i].retry_after_s;
+		return;
+	}
+	p->code = "internal";
+}
+
+/*
+ * Take what our SQL says in DETAIL: where the fault is, what stands for {},
+ * and members of its own, such as allowed_transitions.
+ */
+static void
+take_detail(struct problem *p, struct mem *mem, const char *text)
+{
+	json_t *detail = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	static const struct {
+		const char *member;
+		int where;
+	} places[] = {
+		{ "pointer", AT_POINTER },
+		{ "parameter", AT_PARAMETER },
+		{ "header", AT_HEADER },
+	};
+
+	if (!json_is_object(detail)) {
+		json_decref(detail);
+		return;
+	}
+
+	json_t *arg = json_object_get(detail, "arg");
+
+	if (json_is_string(arg))
+		p->arg = mem_print(mem, "%s", json_string_value(arg));
+	else if (json_is_integer(arg))
+		p->arg = mem_print(
+		    mem, "%" JSON_INTEGER_FORMAT, json_integer_value(arg));
+	json_object_del(detail, "arg");
+
+	for (size_t i = 0; i < N_ELEMENTS(places); i++) {
+		const char *at = json_string_value(
+		    json_object_get(detail, places[i].member));
+
+		if (at != NULL)
+			violation_add(&p->errors, places[i].where,
+			    mem_print(mem, "%s", at), p->code, p->arg);
+		json_object_del(detail, places[i].member);
+	}
+	if (json_object_size(detail) > 0) {
+		char *rest = json_dumps(detail, JSON_COMPACT);
+
+		if (rest != NULL)
+			p->extension = mem_copy(mem, rest, strlen(rest));
+		free(rest);
+	}
+	json_decref(detail);
+}
+
+void
+problem_from_database(struct problem *p, struct mem *mem, const char *sqlstate,
+    const char *message, const char *detail, const char *constraint)
+{
+	*p = (struct problem){ 0 };
+	if (sqlstate == NULL || sqlstate[0] == '\0')
+		sqlstate = "08006"; /* no answer at all: the link is gone */
+	meaning_of(sqlstate, p);
+
+	if (strncmp(sqlstate, "GU", 2) == 0) {
+		if (known(message))
+			p->code = mem_print(mem, "%s", message);
+		else
+			log_error("problem_unknown",
+			    LOG_STR("sqlstate", sqlstate),
+			    LOG_STR("code", code_like(message)));
+		if (detail != NULL)
+			take_detail(p, mem, detail);
+		return;
+	}
+	if (strncmp(sqlstate, "23", 2) == 0 && known(constraint))
+		p->code = mem_print(mem, "%s", constraint);
+}
+
+/* A JSON string of any bytes: what is not UTF-8 is not repeated. */
+static json_t *
+string_of(const char *text)
+{
+	json_t *string = json_string(text);
+
+	return string == NULL ? json_string("?") : string;
+}
+
+/* text with arg for every {}. NULL if it needs an argument and has none. */
+static const char *
+fill(const char *text, const char *arg, struct mem *mem)
+{
+	const char *hole;
+	const char *out = "";
+
+	if (text == NULL || (strstr(text, "{}") != NULL && arg == NULL))
+		return NULL;
+	while ((hole = strstr(text, "{}")) != NULL) {
+		out = mem_print(
+		    mem, "%s%.*s%s", out, (int)(hole - text), text, arg);
+		text = hole + 2;
+	}
+	return mem_print(mem, "%s%s", out, text);
+}
+
+static const char *
+problem_text(const char *code, const char *what, bool english, struct mem *mem)
+{
+	const char *key = mem_print(mem, "%s_%s", what, english ? "en" : "fr");
+
+	return json_string_value(
+	    json_object_get(json_object_get(catalogue, code), key));
+}
+
+/* The detail of a code, or its title where the detail lacks its argument. */
+static const char *
+detail_of(const char *code, const char *arg, bool english, struct mem *mem)
+{
+	const char *text =
+	    fill(problem_text(code, "detail", english, mem), arg, mem);
+
+	if (text == NULL)
+		text = problem_text(code, "title", english, mem);
+	return text == NULL ? code : text;
+}
+
+/* A JSON Pointer as URI fragment (RFC 6901 section 6). */
+static const char *
+fragment(const char *pointer, struct mem *mem)
+{
+	static const char plain[] = "/-._~!$&'()*+,;=:@?";
+	char *out = mem_take(mem, 3 * strlen(pointer) + 2);
+	size_t n = 0;
+
+	out[n++] = '#';
+	for (const char *c = pointer; *c != '\0'; c++) {
+		if (isalnum((unsigned char)*c) || strchr(plain, *c) != NULL)
+			out[n++] = *c;
+		else
+			n += (size_t)snprintf(
+			    out + n, 4, "%%%02X", (unsigned char)*c);
+	}
+	return out;
+}
+
+/* One member of errors[]: where, which rule, and in words. */
+static json_t *
+error_of(const struct violation *v, bool english, struct mem *mem)
+{
+	static const char *const places[] = { [AT_POINTER] = "pointer",
+		[AT_PARAMETER] = "parameter",
+		[AT_HEADER] = "header" };
+	const char *text = fill(json_string_value(json_object_get(
+	                            json_object_get(violation_texts, v->code),
+	                            english ? "en" : "fr")),
+	    v->arg, mem);
+	json_t *error = json_object();
+
+	if (text == NULL)
+		text = detail_of(v->code, v->arg, english, mem);
+	json_object_set_new(error, places[v->where],
+	    string_of(v->where == AT_POINTER ? fragment(v->at, mem) : v->at));
+	json_object_set_new(error, "code", string_of(v->code));
+	json_object_set_new(error, "detail", string_of(text));
+	return error;
+}
+
+/* The type, and what a registered type says besides. */
+static void
+add_type(json_t *body, const char *code, const char *base_url, struct mem *mem)
+{
+	for (size_t i = 0; i < N_ELEMENTS(registered); i++) {
+		if (strcmp(code, registered[i].code) != 0)
+			continue;
+		json_object_set_new(
+		    body, "type", json_string(registered[i].type));
+		if (registered[i].policy != NULL)
+			json_object_set_new(body, "violated-policies",
+			    json_pack("[s]", registered[i].policy));
+		return;
+	}
+	json_object_set_new(body, "type",
+	    string_of(mem_print(mem, "%s/docs/problems#%s", base_url, code)));
+}
+
+/* Members that a problem has of its own; the standard ones stay. */
+static void
+add_extension(json_t *body, const char *extension)
+{
+	json_t *more = json_loads(extension, 0, NULL);
+
+	if (json_is_object(more))
+		json_object_update_missing(body, more);
+	json_decref(more);
+}
+
+const char *
+problem_body(const struct problem *p, const char *base_url,
+    const char *request_id, bool english, struct mem *mem, size_t *len)
+{
+	const char *code = p->code;
+	const char *title = problem_text(code, "title", english, mem);
+	json_t *body = json_object();
+
+	add_type(body, code, base_url, mem);
+	json_object_set_new(
+	    body, "title", string_of(title == NULL ? code : title));
+	json_object_set_new(body, "status", json_integer(problem_status(code)));
+	json_object_set_new(
+	    body, "detail", string_of(detail_of(code, p->arg, english, mem)));
+	if (request_id != NULL)
+		json_object_set_new(body, "instance",
+		    string_of(mem_print(mem, "/problems/%s", request_id)));
+	json_object_set_new(body, "code", string_of(code));
+	if (request_id != NULL)
+		json_object_set_new(body, "request_id", string_of(request_id));
+	if (p->errors.n > 0) {
+		json_t *errors = json_array();
+
+		for (size_t i = 0; i < p->errors.n; i++)
+			json_array_append_new(
+			    errors, error_of(&p->errors.at[i], english, mem));
+		json_object_set_new(body, "errors", errors);
+	}
+	if (p->extension != NULL)
+		add_extension(body, p->extension);
+
+	char *text = json_dumps(body, JSON_COMPACT);
+
+	json_decref(body);
+	if (text == NULL)
+		abort(); /* out of memory: the parent starts another worker */
+	*len = strlen(text);
+
+	const char *kept = mem_copy(mem, text, *len);
+
+	free(text);
+	return kept;
+}

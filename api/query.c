@@ -1,0 +1,327 @@
+/*
+ * An operation in the database: one round trip, one implicit transaction.
+ *
+ * The columns that a statement answers with are its protocol: body, etag,
+ * location, key (of a page), and the guards found, touched and writable.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "config.h"
+#include "cursor.h"
+#include "query.h"
+#include "statement.h"
+
+enum phase { TO_SEND, SENT, SENT_AGAIN, REPLAYING };
+
+static const enum lane lanes[N_ROLES] = {
+	[ROLE_CITY] = LANE_MEMBER,
+	[ROLE_BAILLEUR] = LANE_MEMBER,
+	[ROLE_ASSOCIATION] = LANE_MEMBER,
+	[ROLE_INSTITUTION] = LANE_MEMBER,
+	[ROLE_FACILITATOR] = LANE_MEMBER,
+	[ROLE_AUDITOR] = LANE_AUDITOR,
+	[ROLE_ADMIN] = LANE_ADMIN,
+};
+
+static enum next send_operation(struct exchange *x, enum phase phase);
+static enum next send_replay(struct exchange *x);
+static enum next read_operation(struct exchange *x);
+static enum next read_replay(struct exchange *x);
+static enum next read_failure(struct exchange *x);
+
+enum next
+query_run(struct exchange *x)
+{
+	if (x->phase == TO_SEND)
+		return send_operation(x, SENT);
+	if (x->call->state == DB_WAITING)
+		return WAIT;
+	if (x->call->state != DB_DONE)
+		return read_failure(x);
+	if (x->phase == REPLAYING)
+		return read_replay(x);
+	return read_operation(x);
+}
+
+enum lane
+query_lane(enum role role)
+{
+	return lanes[role];
+}
+
+/* What makes two requests with one Idempotency-Key the same: method, path
+ * and body, whatever the order of its members. */
+static const char *
+fingerprint_of(struct exchange *x)
+{
+	unsigned char digest[EVP_MAX_MD_SIZE];
+	unsigned int len = 0;
+	char *canonical = x->body == NULL
+	    ? NULL
+	    : json_dumps(x->body, JSON_SORT_KEYS | JSON_COMPACT);
+	const char *text = mem_print(&x->mem, "%s %s %s",
+	    method_names[x->in.method], x->in.path,
+	    canonical == NULL ? "" : canonical);
+	char *hex = mem_take(&x->mem, 65);
+
+	free(canonical);
+	EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL);
+	for (unsigned int i = 0; i < 32; i++)
+		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	return hex;
+}
+
+/* The first query of every exchange. */
+static bool
+add_enter(struct exchange *x, bool with_key)
+{
+	static const struct statement *enter;
+	const struct arg *key = args_find(&x->args, "idempotency_key");
+	struct args args = { 0 };
+	const struct variant *v;
+
+	if (enter == NULL)
+		enter = statement_named("enter");
+	args_set(&args, "client", x->caller.client);
+	args_set(&args, "membership", x->caller.membership);
+	args_set(&args, "role", role_names[x->caller.role]);
+	args_set(&args, "token", x->caller.token);
+	args_set(&args, "issued",
+	    mem_print(&x->mem, "%lld", (long long)x->caller.issued_s));
+	args_set(&args, "request_id", x->request_id);
+	with_key = with_key && x->op->idempotent && key != NULL;
+	args_set(&args, "key", with_key ? key->value : NULL);
+	args_set(&args, "fingerprint", with_key ? fingerprint_of(x) : NULL);
+	v = statement_variant(enter, &args);
+	if (v == NULL)
+		return false;
+	db_add(x->call, &v->parts[0], &args);
+	return true;
+}
+
+static enum next
+send_operation(struct exchange *x, enum phase phase)
+{
+	const struct variant *v;
+
+	if (x->body != NULL)
+		args_set(&x->args, "body", x->in.body);
+	v = statement_variant(x->op->statement, &x->args);
+	x->call = db_call(exchange_wake, x);
+	if (v == NULL || !add_enter(x, true)) {
+		x->problem.retry_after_s = 1;
+		return refuse(x, "overloaded", NULL);
+	}
+	for (size_t i = 0; i < v->n_parts; i++)
+		db_add(x->call, &v->parts[i], &x->args);
+	x->phase = (int)phase;
+	return exchange_send(x, query_lane(x->caller.role));
+}
+
+/* A finished key: the answer it had, read in an exchange of its own because
+ * the refusal of enter() ended the first. */
+static enum next
+send_replay(struct exchange *x)
+{
+	const struct statement *replay = statement_named("idempotency_replay");
+	const struct arg *key = args_find(&x->args, "idempotency_key");
+	struct args args = { 0 };
+	const struct variant *v;
+
+	args_set(&args, "key", key == NULL ? NULL : key->value);
+	db_drop(x->call);
+	x->call = db_call(exchange_wake, x);
+	v = statement_variant(replay, &args);
+	if (v == NULL || !add_enter(x, false))
+		return refuse(x, "overloaded", NULL);
+	db_add(x->call, &v->parts[0], &args);
+	x->phase = REPLAYING;
+	return exchange_send(x, query_lane(x->caller.role));
+}
+
+static enum next
+read_failure(struct exchange *x)
+{
+	const struct db_call *call = x->call;
+	bool reads = x->op->method == METHOD_GET;
+
+	switch (call->state) {
+	case DB_FAILED:
+		if (strcmp(call->sqlstate, "GU208") == 0)
+			return send_replay(x);
+		problem_from_database(&x->problem, &x->mem, call->sqlstate,
+		    call->message, call->detail, call->constraint);
+		return REFUSE;
+	case DB_UNKNOWN:
+		x->problem.retry_after_s = 1;
+		return refuse(x, "outcome_unknown", NULL);
+	case DB_LOST:
+	case DB_WAITING:
+	case DB_DONE:
+		break;
+	}
+	/* Nothing is known of a lost call. A read may be asked again, once. */
+	if (reads && x->phase == SENT) {
+		db_drop(x->call);
+		x->call = NULL;
+		return send_operation(x, SENT_AGAIN);
+	}
+	x->problem.retry_after_s = 1;
+	return refuse(x, reads ? "unavailable" : "outcome_unknown", NULL);
+}
+
+/* The text of a column in the first row; NULL if there is none. */
+static const char *
+value_of(const PGresult *result, const char *column)
+{
+	int at = PQfnumber(result, column);
+
+	if (at < 0 || PQntuples(result) == 0 || PQgetisnull(result, 0, at))
+		return NULL;
+	return PQgetvalue(result, 0, at);
+}
+
+static bool
+is_false(const char *value)
+{
+	return value != NULL && value[0] == 'f';
+}
+
+static enum next
+answer_record(struct exchange *x, const char *body, const char *version,
+    const char *location)
+{
+	size_t len = strlen(body);
+
+	x->answer.status = x->op->success;
+	x->answer.type = x->op->media_type;
+	x->answer.body = body;
+	x->answer.len = len;
+	x->answer.location = location;
+	if (version != NULL)
+		x->answer.etag = answer_etag(x, version, body, len);
+	return DONE;
+}
+
+/* The address of the next page: this request's, with another cursor. */
+static const char *
+next_page(struct exchange *x, const char *cursor)
+{
+	const char *at = x->in.query == NULL ? "" : x->in.query;
+	const char *kept = "";
+
+	while (*at != '\0') {
+		size_t n = strcspn(at, "&");
+
+		if (strncmp(at, "cursor=", 7) != 0 && n > 0)
+			kept = mem_print(&x->mem, "%s%.*s&", kept, (int)n, at);
+		at += n;
+		at += strspn(at, "&");
+	}
+	return mem_print(&x->mem, "<%s%s?%scursor=%s>; rel=\"next\"",
+	    config.issuer, x->in.path, kept, cursor);
+}
+
+/* {"items":[...],"next_cursor":...} from rows of body and key. One row more
+ * than asked for says that there is a next page; it is not shown. */
+static enum next
+answer_page(struct exchange *x, const PGresult *rows)
+{
+	int body = PQfnumber(rows, "body"), key = PQfnumber(rows, "key");
+	int n = PQntuples(rows), shown = n;
+	const char *cursor = NULL;
+	size_t len = 64;
+	char *text, *at;
+
+	if (n > x->args.limit) {
+		shown = (int)x->args.limit;
+		cursor = cursor_write(x->args.scope,
+		    PQgetvalue(rows, shown - 1, key), &x->mem);
+		len += strlen(cursor);
+		x->answer.link = next_page(x, cursor);
+	}
+	for (int i = 0; i < shown; i++)
+		len += (size_t)PQgetlength(rows, i, body) + 1;
+	text = at = mem_take(&x->mem, len);
+	at = stpcpy(at, "{\"items\":[");
+	for (int i = 0; i < shown; i++) {
+		size_t row = (size_t)PQgetlength(rows, i, body);
+
+		if (i > 0)
+			*at++ = ',';
+		memcpy(at, PQgetvalue(rows, i, body), row);
+		at += row;
+	}
+	at = stpcpy(at, "],\"next_cursor\":");
+	if (cursor == NULL)
+		at = stpcpy(at, "null}");
+	else
+		at += snprintf(at, len - (size_t)(at - text), "\"%s\"}", cursor);
+	x->answer.status = x->op->success;
+	x->answer.type = x->op->media_type;
+	x->answer.body = text;
+	x->answer.len = (size_t)(at - text);
+	x->answer.etag =
+	    answer_etag(x, "0", x->answer.body, x->answer.len);
+	return DONE;
+}
+
+/* A write that touched nothing while the row is there: not the caller's to
+ * write, or not the version it saw. */
+static enum next
+refuse_untouched(struct exchange *x, const PGresult *last)
+{
+	const char *body = value_of(last, "body");
+
+	if (is_false(value_of(last, "writable")))
+		return refuse(x, "forbidden", NULL);
+	if (body != NULL)
+		x->problem.etag = answer_etag(x, value_of(last, "etag"), body,
+		    strlen(body));
+	return refuse(x, "precondition_failed", NULL);
+}
+
+static enum next
+read_operation(struct exchange *x)
+{
+	struct db_call *call = x->call;
+	const PGresult *last = call->results[call->n - 1];
+	bool untouched = false;
+	const char *body;
+
+	for (size_t i = 1; i + 1 < call->n; i++) {
+		const char *touched = value_of(call->results[i], "touched");
+
+		if (PQfnumber(call->results[i], "found") >= 0 &&
+		    PQntuples(call->results[i]) == 0)
+			return refuse(x, "not_found", NULL);
+		if (touched != NULL && strcmp(touched, "0") == 0)
+			untouched = true;
+	}
+	if (x->op->paged)
+		return answer_page(x, last);
+	body = value_of(last, "body");
+	if (body == NULL)
+		return refuse(x, "not_found", NULL);
+	if (untouched)
+		return refuse_untouched(x, last);
+	return answer_record(x, body, value_of(last, "etag"),
+	    value_of(last, "location"));
+}
+
+static enum next
+read_replay(struct exchange *x)
+{
+	const PGresult *kept = x->call->results[1];
+	const char *body = value_of(kept, "body");
+
+	if (body == NULL)
+		return refuse(x, "idempotency_in_progress", NULL);
+	x->answer.replayed = true;
+	return answer_record(x, body, value_of(kept, "etag"),
+	    value_of(kept, "location"));
+}

@@ -1,0 +1,12 @@
+-- Statements of the engine itself.
+
+-- @enter
+SELECT enter(:client::uuid, :membership::uuid, :role::text, :token::uuid, :issued::bigint,
+    :request_id::text, :key::text, :fingerprint::text);
+
+-- @idempotency_replay
+SELECT status, body, etag, location
+FROM idempotency
+WHERE client_id = client_id()
+  AND membership_id = membership_id()
+  AND key = :key::text;

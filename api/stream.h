@@ -1,0 +1,32 @@
+/*
+ * Long answers in constant memory: one chunk outstanding a client, the next
+ * is asked for when the last one has drained (net_send_stream).
+ */
+#ifndef GUSP_STREAM_H
+#define GUSP_STREAM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct http_request;
+
+/*
+ * Where a stream's bytes come from. next gives the next chunk (borrowed
+ * until it is called again or done is) and its length; 0 ends the stream.
+ * done is called once, also when the client leaves early.
+ */
+struct stream_source {
+	size_t (*next)(void *state, const char **chunk);
+	void (*done)(void *state);
+	void *state;
+};
+
+/*
+ * Send a body after the response headers were set with
+ * http_response_header(). len is the whole length, sent as Content-Length;
+ * with len 0 it is not known and HTTP/1.1 chunked coding is used.
+ */
+void stream_send(struct http_request *req, int status, size_t len,
+    struct stream_source source);
+
+#endif

@@ -1,0 +1,133 @@
+"""Access for each role of the demonstration: a client, and a token.
+
+    access.py BASE_URL FILE     make what is missing, get fresh tokens
+    access.py --print FILE      show the tokens
+
+FILE (mode 0600) keeps {"base_url", "clients": {name: {client_id,
+client_secret, role}}, "tokens": {name: token}}. A name is a role; a second
+membership of the same role is role_b, and so on.
+
+The memberships are those of the table gusp_demo.member (tests/data/demo.sql),
+read as GUSP_SUPERUSER_URL. A client whose secret the server does not take (the
+database is another one) is made anew. Needs GUSP_DATABASE_URL for
+"gusp client create".
+"""
+
+import base64
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import urllib.error
+import urllib.parse
+import urllib.request
+
+ROLES = ("city", "bailleur", "association", "institution", "facilitator",
+         "auditor", "admin")
+GUSP = pathlib.Path(__file__).resolve().parents[2] / "build" / "gusp"
+
+
+def members():
+    """Name -> (role, membership id), the order of the table kept."""
+    rows = subprocess.run(
+        ["psql", "-XAt", "-F", " ", os.environ["GUSP_SUPERUSER_URL"], "-c",
+         "SELECT role, membership_id FROM gusp_demo.member"],
+        check=True, capture_output=True, text=True).stdout.split("\n")
+    found = {}
+    for row in filter(None, rows):
+        role, membership = row.split()
+        name = role
+        while name in found:
+            name = role + "_" + (chr(ord(name[-1]) + 1)
+                                 if name != role else "b")
+        found[name] = (role, membership)
+    missing = [role for role in ROLES if role not in found]
+    if missing:
+        sys.exit("access: no demonstration membership for "
+                 + ", ".join(missing))
+    return found
+
+
+def scopes():
+    """Every scope there is: the role alone then says what is allowed."""
+    document = json.loads((GUSP.parent / "openapi.json").read_text("utf-8"))
+    scheme = document["components"]["securitySchemes"]["oauth2"]
+    return sorted(scheme["flows"]["clientCredentials"]["scopes"])
+
+
+def create_client(name, membership):
+    """A new client of a membership; its id and secret are shown only now."""
+    answer = subprocess.run(
+        [str(GUSP), "client", "create", "--name", "demo-" + name,
+         "--member", membership, "--scopes", " ".join(scopes()),
+         "--secret"],
+        check=True, stdout=subprocess.PIPE, text=True).stdout
+    made = dict(line.split("=", 1) for line in answer.splitlines()
+                if "=" in line)
+    return {"client_id": made["client_id"],
+            "client_secret": made["client_secret"]}
+
+
+def token_for(base_url, client):
+    """An access token, or None if the server does not take the secret."""
+    quoted = [urllib.parse.quote(client[part], safe="")
+              for part in ("client_id", "client_secret")]
+    request = urllib.request.Request(
+        base_url + "/oauth/token", data=b"grant_type=client_credentials",
+        headers={"Authorization": "Basic " + base64.b64encode(
+            ":".join(quoted).encode()).decode()})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)["access_token"]
+    except urllib.error.HTTPError as error:
+        if error.code == 401:
+            return None
+        sys.exit(f"access: {error.code} {error.read().decode()}")
+
+
+def write(path, access):
+    """Whole or not at all, and never readable by others."""
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    with open(os.open(fresh, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600),
+              "w", encoding="utf-8") as file:
+        json.dump(access, file, indent=2)
+        file.write("\n")
+    fresh.rename(path)
+
+
+def make(base_url, path):
+    """Bring the file to what the server takes."""
+    try:
+        clients = json.loads(path.read_text())["clients"]
+    except FileNotFoundError:
+        clients = {}
+    access = {"base_url": base_url, "clients": {}, "tokens": {}}
+    for name, (role, membership) in members().items():
+        client = clients.get(name)
+        token = client and token_for(base_url, client)
+        if not token:
+            client = create_client(name, membership)
+            token = token_for(base_url, client)
+        if not token:
+            sys.exit(f"access: the server refuses the new client of {name}")
+        access["clients"][name] = dict(client, role=role)
+        access["tokens"][name] = token
+        # Kept at once: a secret made now is never shown again.
+        write(path, access)
+
+
+def show(path):
+    """One token a line, for people who paste."""
+    for name, token in json.loads(path.read_text())["tokens"].items():
+        print(f"{name:<14}{token}")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    if sys.argv[1] == "--print":
+        show(pathlib.Path(sys.argv[2]))
+    else:
+        make(sys.argv[1], pathlib.Path(sys.argv[2]))

@@ -1,0 +1,66 @@
+-- Roles, extensions and schemas: what only a superuser may make. Run once by
+-- `gusp prepare`, printed by `gusp prepare --print` for an administrator who
+-- runs it with other means; running it again changes nothing.
+--
+-- No role gets a password here. Where the server asks for one, set it with
+-- ALTER ROLE <role> PASSWORD and tell the API by GUSP_PASSFILE.
+
+SELECT pg_advisory_xact_lock(hashtextextended('gusp prepare', 0));
+
+-- gusp_owner owns and migrates, gusp_definer owns the SECURITY DEFINER
+-- functions, the others serve. Row-level security binds them all but
+-- gusp_backup, which reads and never serves.
+DO $$
+DECLARE
+    wanted record;
+BEGIN
+    FOR wanted IN
+        SELECT name, attributes
+        FROM (VALUES
+            ('gusp_owner', 'LOGIN INHERIT NOBYPASSRLS'),
+            ('gusp_definer', 'NOLOGIN NOINHERIT NOBYPASSRLS'),
+            ('gusp_member', 'LOGIN NOINHERIT NOBYPASSRLS'),
+            ('gusp_auditor', 'LOGIN NOINHERIT NOBYPASSRLS'),
+            ('gusp_admin', 'LOGIN NOINHERIT NOBYPASSRLS'),
+            ('gusp_auth', 'LOGIN NOINHERIT NOBYPASSRLS'),
+            ('gusp_ledger', 'LOGIN NOINHERIT NOBYPASSRLS'),
+            ('gusp_privacy', 'LOGIN NOINHERIT NOBYPASSRLS'),
+            ('gusp_backup', 'LOGIN INHERIT BYPASSRLS')
+        ) AS r (name, attributes)
+    LOOP
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted.name) THEN
+            EXECUTE format('CREATE ROLE %I', wanted.name);
+        END IF;
+        EXECUTE format(
+            'ALTER ROLE %I NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION %s',
+            wanted.name, wanted.attributes);
+    END LOOP;
+END $$;
+
+-- The owner hands functions over to the definer, and to nobody else.
+GRANT gusp_definer TO gusp_owner;
+GRANT pg_read_all_data TO gusp_backup;
+
+CREATE EXTENSION IF NOT EXISTS postgis WITH SCHEMA public;
+CREATE EXTENSION IF NOT EXISTS unaccent WITH SCHEMA public;
+CREATE EXTENSION IF NOT EXISTS pgcrypto WITH SCHEMA public;
+
+CREATE SCHEMA IF NOT EXISTS gusp AUTHORIZATION gusp_owner;
+CREATE SCHEMA IF NOT EXISTS auth AUTHORIZATION gusp_owner;
+GRANT USAGE, CREATE ON SCHEMA gusp, auth TO gusp_definer;
+
+-- Nobody makes objects outside of these schemas, nor temporary ones that
+-- could stand in front of ours.
+REVOKE ALL ON SCHEMA public FROM PUBLIC;
+GRANT USAGE ON SCHEMA public TO gusp_owner, gusp_definer, gusp_member,
+    gusp_auditor, gusp_admin, gusp_auth, gusp_ledger, gusp_privacy,
+    gusp_backup;
+
+DO $$
+BEGIN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC',
+        current_database());
+    EXECUTE format('GRANT CONNECT ON DATABASE %I TO gusp_owner, gusp_member,
+        gusp_auditor, gusp_admin, gusp_auth, gusp_ledger, gusp_privacy,
+        gusp_backup', current_database());
+END $$;
