@@ -36,8 +36,8 @@ static void read_query(struct reading *r, const char *query);
 static void add_parameters(struct reading *r);
 static bool read_page(struct reading *r);
 static bool read_headers(struct reading *r, const struct input *in);
-static void refuse(struct reading *r, const char *name, const char *code,
-    const char *arg);
+static void
+refuse(struct reading *r, const char *name, const char *code, const char *arg);
 
 bool
 args_read(const struct operation *op, const struct route *route,
@@ -49,8 +49,7 @@ args_read(const struct operation *op, const struct route *route,
 		.mem = mem,
 		.out = out,
 		.problem = p,
-		.sent = mem_take(mem,
-		    (op->n_parameters + 1) * sizeof(*r.sent)),
+		.sent = mem_take(mem, (op->n_parameters + 1) * sizeof(*r.sent)),
 	};
 
 	*out = (struct args){ .first_page = true };
@@ -67,8 +66,9 @@ args_read(const struct operation *op, const struct route *route,
 void
 args_set(struct args *args, const char *name, const char *value)
 {
-	struct arg next = { .name = name, .value = value,
-		.given = value != NULL };
+	struct arg next = {
+		.name = name, .value = value, .given = value != NULL
+	};
 
 	for (size_t i = 0; i < args->n; i++) {
 		if (strcmp(args->at[i].name, name) != 0)
@@ -116,12 +116,12 @@ static size_t
 utf8_len(const unsigned char *text)
 {
 	unsigned char lead = text[0];
-	size_t len = lead < 0x80 ? 1
-	    : lead < 0xc2	 ? 0
-	    : lead < 0xe0	 ? 2
-	    : lead < 0xf0	 ? 3
-	    : lead < 0xf5	 ? 4
-				 : 0;
+	size_t len = lead < 0x80   ? 1
+	             : lead < 0xc2 ? 0
+	             : lead < 0xe0 ? 2
+	             : lead < 0xf0 ? 3
+	             : lead < 0xf5 ? 4
+	                           : 0;
 
 	for (size_t i = 1; i < len; i++)
 		if ((text[i] & 0xc0) != 0x80)
@@ -136,8 +136,8 @@ utf8_len(const unsigned char *text)
 }
 
 const char *
-percent_decode(const char *text, size_t len, bool plus_is_space,
-    struct mem *mem)
+percent_decode(
+    const char *text, size_t len, bool plus_is_space, struct mem *mem)
 {
 	unsigned char *out = mem_take(mem, len + 1);
 	size_t n = 0;
@@ -169,8 +169,7 @@ percent_decode(const char *text, size_t len, bool plus_is_space,
 }
 
 static void
-refuse(struct reading *r, const char *name, const char *code,
-    const char *arg)
+refuse(struct reading *r, const char *name, const char *code, const char *arg)
 {
 	violation_add(&r->problem->errors, AT_PARAMETER, name, code, arg);
 }
@@ -196,8 +195,8 @@ place_of(const struct operation *op, const char *name)
 static const char *
 quoted_name(struct reading *r, const char *name, size_t len)
 {
-	const char *shown = percent_decode(name,
-	    len < NAME_MAX_QUOTED ? len : NAME_MAX_QUOTED, true, r->mem);
+	const char *shown = percent_decode(
+	    name, len < NAME_MAX_QUOTED ? len : NAME_MAX_QUOTED, true, r->mem);
 
 	return shown != NULL ? shown : "?";
 }
@@ -216,9 +215,9 @@ read_pair(struct reading *r, const char *pair, size_t len)
 	else if (r->sent[place] != NULL)
 		refuse(r, name, "repeated_parameter", NULL);
 	else
-		r->sent[place] = equals == NULL
-		    ? ""
-		    : mem_copy(r->mem, equals + 1, len - name_len - 1);
+		r->sent[place] = equals == NULL ? ""
+		                                : mem_copy(r->mem, equals + 1,
+		                                      len - name_len - 1);
 }
 
 static void
@@ -314,11 +313,11 @@ add_list(struct reading *r, const struct parameter *p, const char *text)
 static bool
 lost_plus(const struct parameter *p, const char *sent)
 {
-	const struct schema *one = p->list ? schema_items(p->schema)
-					   : p->schema;
+	const struct schema *one =
+	    p->list ? schema_items(p->schema) : p->schema;
 
 	return p->in == IN_QUERY && schema_is_instant(one) &&
-	    strchr(sent, '+') != NULL;
+	       strchr(sent, '+') != NULL;
 }
 
 static void
@@ -344,8 +343,8 @@ add_text(struct reading *r, const struct parameter *p, const char *text)
 static void
 add_sent(struct reading *r, const struct parameter *p, const char *sent)
 {
-	const char *text = percent_decode(sent, strlen(sent),
-	    p->in == IN_QUERY, r->mem);
+	const char *text =
+	    percent_decode(sent, strlen(sent), p->in == IN_QUERY, r->mem);
 
 	if (text == NULL || text[0] == '\0' || lost_plus(p, sent))
 		refuse(r, p->name, "malformed_parameter", NULL);
@@ -374,7 +373,7 @@ static bool
 is_page_parameter(const char *name)
 {
 	return strcmp(name, "limit") == 0 || strcmp(name, "cursor") == 0 ||
-	    strcmp(name, "sort") == 0;
+	       strcmp(name, "sort") == 0;
 }
 
 static int
@@ -393,8 +392,8 @@ static const char *
 scope_of(struct reading *r)
 {
 	const struct arg *filters[ARGS_MAX];
-	const char *scope = mem_print(r->mem, "%s %s", r->op->id,
-	    r->out->sort->name);
+	const char *scope =
+	    mem_print(r->mem, "%s %s", r->op->id, r->out->sort->name);
 	size_t n = 0;
 
 	for (size_t i = 0; i < r->out->n; i++)
@@ -403,9 +402,9 @@ scope_of(struct reading *r)
 			filters[n++] = &r->out->at[i];
 	qsort(filters, n, sizeof(filters[0]), by_name);
 	for (size_t i = 0; i < n; i++)
-		scope = mem_print(r->mem, "%s %s=%zu:%s", scope,
-		    filters[i]->name, strlen(filters[i]->value),
-		    filters[i]->value);
+		scope =
+		    mem_print(r->mem, "%s %s=%zu:%s", scope, filters[i]->name,
+		        strlen(filters[i]->value), filters[i]->value);
 	return scope;
 }
 
@@ -441,7 +440,7 @@ read_page(struct reading *r)
 	if (cursor == NULL)
 		return true;
 	if (!cursor_read(cursor->value, out->scope, r->mem, values,
-		out->sort->n_types)) {
+	        out->sort->n_types)) {
 		r->problem->code = "invalid_cursor";
 		return false;
 	}
@@ -497,5 +496,5 @@ read_headers(struct reading *r, const struct input *in)
 	    !read_key(r, in->headers[HEADER_IDEMPOTENCY_KEY]))
 		return false;
 	return !r->op->if_match ||
-	    read_versions(r, in->headers[HEADER_IF_MATCH]);
+	       read_versions(r, in->headers[HEADER_IF_MATCH]);
 }

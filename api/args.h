@@ -26,13 +26,13 @@
 struct arg {
 	const char *name;  /* of the statement's :name */
 	const char *value; /* PostgreSQL text form; NULL is SQL NULL */
-	bool given;	   /* by the caller (or by default): turns --? on */
+	bool given;        /* by the caller (or by default): turns --? on */
 };
 
 struct args {
 	struct arg at[ARGS_MAX];
 	size_t n;
-	long limit;		/* of a paged list, as asked */
+	long limit;              /* of a paged list, as asked */
 	const struct sort *sort; /* of a paged list, never NULL there */
 	const char *scope; /* canonical filters and sort: what binds a cursor */
 	bool first_page;   /* no cursor was given */
@@ -62,7 +62,7 @@ const struct arg *args_find(const struct args *args, const char *name);
 
 /* percent-decode (RFC 3986); plus_is_space for forms and queries. NULL if
  * malformed, not UTF-8 or with a NUL. Lives in mem. */
-const char *percent_decode(const char *text, size_t len, bool plus_is_space,
-    struct mem *mem);
+const char *percent_decode(
+    const char *text, size_t len, bool plus_is_space, struct mem *mem);
 
 #endif

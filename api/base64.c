@@ -10,8 +10,8 @@ size_t
 base64url_write(const void *bytes, size_t len, char *out)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "abcdefghijklmnopqrstuvwxyz"
-				       "0123456789-_";
+	                               "abcdefghijklmnopqrstuvwxyz"
+	                               "0123456789-_";
 	const unsigned char *in = bytes;
 	uint32_t bits = 0;
 	unsigned n_bits = 0;
@@ -29,8 +29,8 @@ base64url_write(const void *bytes, size_t len, char *out)
 }
 
 bool
-base64url_read(const char *text, size_t len, unsigned char *out,
-    size_t *out_len)
+base64url_read(
+    const char *text, size_t len, unsigned char *out, size_t *out_len)
 {
 	return read_with('-', '_', text, len, out, out_len);
 }

@@ -12,18 +12,18 @@
 #include <stddef.h>
 
 /* Room for the text of n bytes, with its NUL; for the bytes of n characters. */
-#define BASE64_TEXT(n)	(((n) * 4 + 2) / 3 + 1)
+#define BASE64_TEXT(n)  (((n)*4 + 2) / 3 + 1)
 #define BASE64_BYTES(n) ((n) / 4 * 3 + 3)
 
 /* base64url without padding; out has BASE64_TEXT(len). Returns its length. */
 size_t base64url_write(const void *bytes, size_t len, char *out);
 
 /* out has BASE64_BYTES(len); false if the text is not canonical. */
-bool base64url_read(const char *text, size_t len, unsigned char *out,
-    size_t *out_len);
+bool base64url_read(
+    const char *text, size_t len, unsigned char *out, size_t *out_len);
 
 /* The standard alphabet with its padding, as in Basic credentials. */
-bool base64_read(const char *text, size_t len, unsigned char *out,
-    size_t *out_len);
+bool
+base64_read(const char *text, size_t len, unsigned char *out, size_t *out_len);
 
 #endif

@@ -17,26 +17,30 @@
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
-#define KEYS_MAX    16
-#define KEPT_S	    60
-#define WAYS	    4
-#define SETS	    1024
-#define UUID_LEN    36
-#define LIFE_MAX_S  3600 /* of a token, unless the configuration says more */
-#define AUDIENCE    "/v1" /* after the issuer */
+#define KEYS_MAX   16
+#define KEPT_S     60
+#define WAYS       4
+#define SETS       1024
+#define UUID_LEN   36
+#define LIFE_MAX_S 3600  /* of a token, unless the configuration says more */
+#define AUDIENCE   "/v1" /* after the issuer */
 
 struct known {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
-	struct caller caller; /* scope: owned, malloc'd */
+	struct caller caller;
+	char *scope; /* the caller's: owned, malloc'd */
 	int64_t from_s, until_s;
 };
 
 static struct known cache[SETS][WAYS];
-static struct token_key keys[KEYS_MAX]; /* kid and pem: owned */
+static struct token_key keys[KEYS_MAX];
+static struct {
+	char *kid, *pem;
+} owned[KEYS_MAX]; /* what keys borrow */
 static size_t n_keys;
 
-static bool refuse_caller(struct problem *p, const char *code,
-    const char *scope, struct mem *mem);
+static bool refuse_caller(
+    struct problem *p, const char *code, const char *scope, struct mem *mem);
 
 bool
 caller_keys(const json_t *list)
@@ -46,12 +50,12 @@ caller_keys(const json_t *list)
 	size_t i;
 
 	for (i = 0; i < n_keys; i++) {
-		free((void *)(uintptr_t)keys[i].kid);
-		free((void *)(uintptr_t)keys[i].pem);
+		free(owned[i].kid);
+		free(owned[i].pem);
 	}
 	n_keys = 0;
-	for (i = 0; i < SETS * WAYS; i++)
-		free((void *)(uintptr_t)cache[i / WAYS][i % WAYS].caller.scope);
+	for (i = 0; i < (size_t)SETS * WAYS; i++)
+		free(cache[i / WAYS][i % WAYS].scope);
 	memset(cache, 0, sizeof(cache));
 
 	json_array_foreach (list, i, item) {
@@ -59,8 +63,10 @@ caller_keys(const json_t *list)
 		    json_string_value(json_object_get(item, "kid"));
 		const char *why = "kid";
 		enum token_alg alg;
-		char *pem = kid == NULL || n_keys == KEYS_MAX ? NULL :
-		    jwk_pem(json_object_get(item, "jwk"), &alg, &why);
+		char *pem =
+		    kid == NULL || n_keys == KEYS_MAX
+		        ? NULL
+		        : jwk_pem(json_object_get(item, "jwk"), &alg, &why);
 
 		if (pem == NULL) {
 			log_error("key_refused", LOG_STR("kid", kid),
@@ -68,8 +74,12 @@ caller_keys(const json_t *list)
 			whole = false;
 			continue;
 		}
-		keys[n_keys++] = (struct token_key){ .kid = strdup(kid),
-			.alg = alg, .pem = pem };
+		owned[n_keys].kid = strdup(kid);
+		owned[n_keys].pem = pem;
+		keys[n_keys] = (struct token_key){
+			.kid = owned[n_keys].kid, .alg = alg, .pem = pem
+		};
+		n_keys++;
 	}
 	return whole;
 }
@@ -93,24 +103,20 @@ key_find(const char *kid, void *arg)
 json_t *
 caller_claims(const char *token, size_t len)
 {
-	char audience[512];
-	const char *why = "issuer_too_long";
-	const long life_s = config.token_ttl_s > LIFE_MAX_S ?
-	    config.token_ttl_s : LIFE_MAX_S;
+	struct mem mem = { 0 };
+	const char *why;
+	const long life_s =
+	    config.token_ttl_s > LIFE_MAX_S ? config.token_ttl_s : LIFE_MAX_S;
 	const struct token_rules rules = {
 		.issuer = config.issuer,
-		.audience = audience,
+		.audience = mem_print(&mem, "%s" AUDIENCE, config.issuer),
 		.now_s = clock_now_s(),
 		.max_life_s = life_s + TOKEN_LEEWAY_S,
 		.jti_required = true,
 	};
-	json_t *claims = NULL;
+	json_t *claims = token_verify(token, len, key_find, NULL, &rules, &why);
 
-	if (strlen(config.issuer) + sizeof(AUDIENCE) <= sizeof(audience)) {
-		strcpy(audience, config.issuer);
-		strcat(audience, AUDIENCE);
-		claims = token_verify(token, len, key_find, NULL, &rules, &why);
-	}
+	mem_release(&mem);
 	if (claims == NULL)
 		log_info("token_refused", LOG_STR("why", why));
 	return claims;
@@ -127,8 +133,8 @@ read_uuid(const json_t *claims, const char *name, char out[UUID_LEN + 1])
 	for (size_t i = 0; i < UUID_LEN; i++) {
 		bool dash = i == 8 || i == 13 || i == 18 || i == 23;
 
-		if (dash ? text[i] != '-' :
-		    strchr("0123456789abcdef", text[i]) == NULL)
+		if (dash ? text[i] != '-'
+		         : strchr("0123456789abcdef", text[i]) == NULL)
 			return false;
 	}
 	memcpy(out, text, UUID_LEN + 1);
@@ -197,12 +203,13 @@ keep(const unsigned char *digest, const struct caller *caller, int64_t now_s)
 	for (size_t i = 1; i < WAYS; i++)
 		if (set[i].until_s < place->until_s)
 			place = &set[i];
-	free((void *)(uintptr_t)place->caller.scope);
-	*place = (struct known){ .caller = *caller, .from_s = now_s,
+	free(place->scope);
+	*place = (struct known){ .caller = *caller,
+		.from_s = now_s,
 		.until_s = end < now_s + KEPT_S ? end : now_s + KEPT_S };
 	memcpy(place->digest, digest, SHA256_DIGEST_LENGTH);
-	place->caller.scope = strdup(caller->scope);
-	if (place->caller.scope == NULL)
+	place->caller.scope = place->scope = strdup(caller->scope);
+	if (place->scope == NULL)
 		place->until_s = 0;
 }
 
@@ -216,8 +223,8 @@ bearer(const char *authorization, size_t *len, const char **code)
 {
 	static const char scheme[] = "Bearer";
 	static const char token68[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "abcdefghijklmnopqrstuvwxyz"
-				      "0123456789-._~+/=";
+	                              "abcdefghijklmnopqrstuvwxyz"
+	                              "0123456789-._~+/=";
 	const char *token = authorization;
 
 	*code = "token_missing";
@@ -275,8 +282,8 @@ static const struct {
 
 /* scope: what insufficient_scope lacks, else NULL. */
 static bool
-refuse_caller(struct problem *p, const char *code, const char *scope,
-    struct mem *mem)
+refuse_caller(
+    struct problem *p, const char *code, const char *scope, struct mem *mem)
 {
 	p->code = code;
 	p->arg = scope;
@@ -284,8 +291,8 @@ refuse_caller(struct problem *p, const char *code, const char *scope,
 		if (strcmp(code, challenges[i].code) == 0)
 			p->authenticate = challenges[i].challenge;
 	if (p->authenticate != NULL && scope != NULL)
-		p->authenticate = mem_print(mem, "%s, scope=\"%s\"",
-		    p->authenticate, scope);
+		p->authenticate =
+		    mem_print(mem, "%s, scope=\"%s\"", p->authenticate, scope);
 	return false;
 }
 
@@ -319,8 +326,8 @@ caller_may(const struct caller *caller, const struct operation *op,
 		return refuse_caller(p, "role_forbidden", NULL, mem);
 	for (size_t i = 0; i < op->n_scopes; i++) {
 		lacks = lacks || !has_word(caller->scope, op->scopes[i]);
-		needed = mem_print(mem, "%s%s%s", needed, i == 0 ? "" : " ",
-		    op->scopes[i]);
+		needed = mem_print(
+		    mem, "%s%s%s", needed, i == 0 ? "" : " ", op->scopes[i]);
 	}
 	return !lacks || refuse_caller(p, "insufficient_scope", needed, mem);
 }

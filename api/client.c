@@ -38,8 +38,7 @@ read_client(struct exchange *x, size_t result, struct client *out)
 
 /* A client that is not believed; counted against its address. */
 static enum next
-disbelieve(struct exchange *x, const struct credentials *given,
-    const char *why)
+disbelieve(struct exchange *x, const struct credentials *given, const char *why)
 {
 	struct rate rate;
 
@@ -78,9 +77,12 @@ judge(struct exchange *x, const struct credentials *given,
 
 	if (given->secret != NULL)
 		return credentials_secret(given, client->secrets) &&
-		    client->live ? NEXT : disbelieve(x, given, why);
-	if (!credentials_assertion(given, client->keys, &rules, &x->mem, &jti,
-		&expires_s, &why) || !client->live)
+		               client->live
+		           ? NEXT
+		           : disbelieve(x, given, why);
+	if (!credentials_assertion(
+	        given, client->keys, &rules, &x->mem, &jti, &expires_s, &why) ||
+	    !client->live)
 		return disbelieve(x, given, why);
 	args_set(&x->args, "jti", jti);
 	args_set(&x->args, "expires",
@@ -89,7 +91,8 @@ judge(struct exchange *x, const struct credentials *given,
 }
 
 enum next
-client_authenticate(struct exchange *x, struct form *form, struct client *client)
+client_authenticate(
+    struct exchange *x, struct form *form, struct client *client)
 {
 	struct credentials given;
 	const char *why;

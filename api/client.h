@@ -21,7 +21,7 @@ enum client_phase {
 struct client {
 	bool live, member_live;
 	const char *id, *membership, *actor, *role;
-	const char *jti; /* a fresh one, for a token */
+	const char *jti;                     /* a fresh one, for a token */
 	const char *scopes, *secrets, *keys; /* JSON arrays */
 	const char *issued_from; /* seconds; no older tokens. Or NULL */
 };
@@ -31,7 +31,7 @@ struct client {
  * what to return. Reads the request again in each phase, so that nothing but
  * the phase need be remembered.
  */
-enum next client_authenticate(struct exchange *x, struct form *form,
-    struct client *client);
+enum next client_authenticate(
+    struct exchange *x, struct form *form, struct client *client);
 
 #endif

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-int64_t clock_now_s(void);	/* seconds since 1970, UTC */
+int64_t clock_now_s(void);         /* seconds since 1970, UTC */
 uint64_t clock_monotonic_us(void); /* microseconds, never goes back */
 
 #endif

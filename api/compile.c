@@ -39,16 +39,15 @@ struct compile {
 	int depth;
 };
 
-typedef bool (*read_keyword)(struct compile *c, struct schema *s,
-    const json_t *value);
+typedef bool (*read_keyword)(
+    struct compile *c, struct schema *s, const json_t *value);
 
 /* Schemas live as long as the process. */
 static struct mem forever;
 
-static const struct schema *compile_node(struct compile *c,
-    const json_t *node);
-static bool compile_keywords(struct compile *c, struct schema *s,
-    const json_t *node);
+static const struct schema *compile_node(struct compile *c, const json_t *node);
+static bool
+compile_keywords(struct compile *c, struct schema *s, const json_t *node);
 static bool check_closed(struct compile *c, const struct schema *s);
 static bool check_enum_types(struct compile *c, const struct schema *s);
 
@@ -70,8 +69,8 @@ static __attribute__((format(printf, 2, 3))) bool
 fail(struct compile *c, const char *format, ...)
 {
 	va_list args;
-	int n = snprintf(c->why, c->why_len, "%.*s: ", (int)c->path_len,
-	    c->path);
+	int n =
+	    snprintf(c->why, c->why_len, "%.*s: ", (int)c->path_len, c->path);
 
 	if (n < 0 || (size_t)n >= c->why_len)
 		return false;
@@ -113,13 +112,12 @@ read_type(struct compile *c, struct schema *s, const json_t *value)
 	size_t n = json_is_array(value) ? json_array_size(value) : 1;
 
 	for (size_t i = 0; i < n; i++) {
-		const json_t *one = json_is_array(value)
-		    ? json_array_get(value, i)
-		    : value;
+		const json_t *one =
+		    json_is_array(value) ? json_array_get(value, i) : value;
 		size_t t = 0;
 
 		while (t < N_TYPES && json_is_string(one) &&
-		    strcmp(type_names[t], json_string_value(one)) != 0)
+		       strcmp(type_names[t], json_string_value(one)) != 0)
 			t++;
 		if (!json_is_string(one) || t == N_TYPES)
 			return fail(c, "unknown type");
@@ -136,9 +134,9 @@ read_properties(struct compile *c, struct schema *s, const json_t *value)
 
 	if (!json_is_object(value))
 		return fail(c, "not an object");
-	s->members = mem_take(&forever,
-	    (json_object_size(value) + 1) * sizeof(*s->members));
-	json_object_foreach(loose(value), key, node) {
+	s->members = mem_take(
+	    &forever, (json_object_size(value) + 1) * sizeof(*s->members));
+	json_object_foreach (loose(value), key, node) {
 		size_t back = enter(c, key);
 		const struct schema *schema = compile_node(c, node);
 
@@ -157,8 +155,8 @@ read_required(struct compile *c, struct schema *s, const json_t *value)
 {
 	if (!json_is_array(value))
 		return fail(c, "not a list");
-	s->required = mem_take(&forever,
-	    (json_array_size(value) + 1) * sizeof(*s->required));
+	s->required = mem_take(
+	    &forever, (json_array_size(value) + 1) * sizeof(*s->required));
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		const json_t *name = json_array_get(value, i);
 
@@ -275,9 +273,9 @@ read_pattern(struct compile *c, struct schema *s, const json_t *value)
 		    "'%s' is not the same in POSIX and in ECMAScript",
 		    pattern->text);
 	if (regcomp(&pattern->compiled, pattern->text,
-		REG_EXTENDED | REG_NOSUB) != 0)
-		return fail(c, "'%s' is not a regular expression",
-		    pattern->text);
+	        REG_EXTENDED | REG_NOSUB) != 0)
+		return fail(
+		    c, "'%s' is not a regular expression", pattern->text);
 	s->pattern = pattern;
 	return true;
 }
@@ -317,7 +315,7 @@ read_format(struct compile *c, struct schema *s, const json_t *value)
 		return fail(c, "not a string");
 	s->format = format_named(json_string_value(value));
 	return s->format != NULL ||
-	    fail(c, "unknown format '%s'", json_string_value(value));
+	       fail(c, "unknown format '%s'", json_string_value(value));
 }
 
 /* What may be said of a schema. read is NULL for annotations; types are those
@@ -328,8 +326,8 @@ static const struct keyword {
 	unsigned types;
 } keywords[] = {
 	{ "type", read_type, 0 },
-	{ "format", read_format, TYPE_STRING | TYPE_OBJECT | TYPE_INTEGER |
-		TYPE_NUMBER },
+	{ "format", read_format,
+	    TYPE_STRING | TYPE_OBJECT | TYPE_INTEGER | TYPE_NUMBER },
 	{ "properties", read_properties, TYPE_OBJECT },
 	{ "required", read_required, TYPE_OBJECT },
 	{ "additionalProperties", read_others, TYPE_OBJECT },
@@ -390,7 +388,7 @@ compile_reference(struct compile *c, const json_t *node, const char *reference)
 	const char *key;
 	json_t *value;
 
-	json_object_foreach(loose(node), key, value) {
+	json_object_foreach (loose(node), key, value) {
 		const struct keyword *keyword = keyword_named(key);
 
 		if (strcmp(key, "$ref") == 0 ||
@@ -412,8 +410,8 @@ compile_reference(struct compile *c, const json_t *node, const char *reference)
 	size_t here_len = c->path_len;
 
 	memcpy(here, c->path, sizeof(here));
-	c->path_len = (size_t)snprintf(c->path, sizeof(c->path), "%.300s",
-	    reference);
+	c->path_len =
+	    (size_t)snprintf(c->path, sizeof(c->path), "%.300s", reference);
 
 	const struct schema *schema = compile_node(c, target);
 
@@ -439,9 +437,11 @@ compile_node(struct compile *c, const json_t *node)
 	const json_t *reference = json_object_get(node, "$ref");
 
 	if (reference != NULL) {
-		const struct schema *target = json_is_string(reference)
-		    ? compile_reference(c, node, json_string_value(reference))
-		    : NULL;
+		const struct schema *target =
+		    json_is_string(reference)
+		        ? compile_reference(
+		              c, node, json_string_value(reference))
+		        : NULL;
 
 		c->depth--;
 		return target;
@@ -471,7 +471,7 @@ compile_keywords(struct compile *c, struct schema *s, const json_t *node)
 	if (json_is_string(format) &&
 	    strncmp(json_string_value(format), "geojson-", 8) == 0)
 		c->closed = false;
-	json_object_foreach(loose(node), key, value) {
+	json_object_foreach (loose(node), key, value) {
 		const struct keyword *keyword = keyword_named(key);
 
 		if (keyword == NULL)
@@ -486,7 +486,7 @@ compile_keywords(struct compile *c, struct schema *s, const json_t *node)
 		leave(c, back);
 	}
 	c->closed = closed;
-	json_object_foreach(loose(node), key, value) {
+	json_object_foreach (loose(node), key, value) {
 		const struct keyword *keyword = keyword_named(key);
 
 		if (s->types != 0 && keyword->types != 0 &&
@@ -505,17 +505,17 @@ check_enum_types(struct compile *c, const struct schema *s)
 
 	if (s->format != NULL && s->types != 0 &&
 	    (s->format->geometry != 0) != ((s->types & TYPE_OBJECT) != 0))
-		return fail(c, "format '%s' is not for this type",
-		    s->format->name);
+		return fail(
+		    c, "format '%s' is not for this type", s->format->name);
 	if (s->values == NULL || s->types == 0)
 		return true;
 	for (size_t i = 0; i < json_array_size(s->values); i++) {
 		const json_t *value = json_array_get(s->values, i);
 		unsigned type = json_is_string(value) ? TYPE_STRING
-		    : json_is_integer(value)	      ? TYPE_INTEGER |
-			TYPE_NUMBER
-		    : json_is_real(value) ? TYPE_NUMBER
-					  : TYPE_NULL;
+		                : json_is_integer(value)
+		                    ? TYPE_INTEGER | TYPE_NUMBER
+		                : json_is_real(value) ? TYPE_NUMBER
+		                                      : TYPE_NULL;
 
 		if ((s->types & type) == 0)
 			return fail(c, "enum has a value of another type");
@@ -530,8 +530,8 @@ check_enum_types(struct compile *c, const struct schema *s)
 static bool
 check_closed(struct compile *c, const struct schema *s)
 {
-	bool bounded = s->values != NULL ||
-	    (s->format != NULL && s->format->bounded);
+	bool bounded =
+	    s->values != NULL || (s->format != NULL && s->format->bounded);
 
 	if (s->types == 0)
 		return fail(c, "a request says every type");

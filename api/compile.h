@@ -40,13 +40,13 @@ struct member {
 
 /* All borrowed from the document, or of the process' arena. */
 struct schema {
-	unsigned types;	      /* 0: any */
+	unsigned types;       /* 0: any */
 	const json_t *values; /* enum */
 	struct member *members;
 	size_t n_members;
 	const char **required;
 	size_t n_required;
-	bool sealed;		     /* additionalProperties: false */
+	bool sealed;                 /* additionalProperties: false */
 	const struct schema *others; /* additionalProperties: {...} */
 	const struct schema *items;
 	size_t min_items, max_items; /* no bound is SIZE_MAX */

@@ -44,8 +44,7 @@ take_tag(const char **text, bool *weak, const char **tag, size_t *len)
 }
 
 bool
-condition_versions(const char *header, struct mem *mem,
-    const char **versions)
+condition_versions(const char *header, struct mem *mem, const char **versions)
 {
 	const char *at = skip_space(header);
 	char *list = mem_take(mem, strlen(header) + 3);
@@ -112,8 +111,7 @@ unquote(const char *text, size_t len, char *out)
 			return false;
 		if (text[i] == '\\') {
 			i++;
-			if (i == len - 1 ||
-			    (text[i] != '"' && text[i] != '\\'))
+			if (i == len - 1 || (text[i] != '"' && text[i] != '\\'))
 				return false;
 		}
 		*out++ = text[i];

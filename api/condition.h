@@ -14,8 +14,8 @@
  * ours, never matches and adds nothing. *versions is NULL for "*".
  * False if the header is malformed.
  */
-bool condition_versions(const char *header, struct mem *mem,
-    const char **versions);
+bool
+condition_versions(const char *header, struct mem *mem, const char **versions);
 
 /*
  * Idempotency-Key (draft-ietf-httpapi-idempotency-key-header-06): a

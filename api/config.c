@@ -85,7 +85,7 @@ read_texts(char *why, size_t why_len)
 
 		if (value == NULL || *value == '\0') {
 			if (texts[i].required) {
-				snprintf(why, why_len, "%s is not set",
+				(void)snprintf(why, why_len, "%s is not set",
 				    texts[i].name);
 				return false;
 			}
@@ -93,8 +93,8 @@ read_texts(char *why, size_t why_len)
 			continue;
 		}
 		if (texts[i].valid != NULL && !texts[i].valid(value)) {
-			snprintf(why, why_len, "%s must be %s", texts[i].name,
-			    texts[i].wanted);
+			(void)snprintf(why, why_len, "%s must be %s",
+			    texts[i].name, texts[i].wanted);
 			return false;
 		}
 		*texts[i].to = value;
@@ -112,11 +112,10 @@ read_numbers(char *why, size_t why_len)
 		if (value == NULL || *value == '\0')
 			continue;
 		if (!number(value, numbers[i].least, numbers[i].most,
-			numbers[i].to)) {
-			snprintf(why, why_len,
+		        numbers[i].to)) {
+			(void)snprintf(why, why_len,
 			    "%s must be a whole number from %ld to %ld",
-			    numbers[i].name, numbers[i].least,
-			    numbers[i].most);
+			    numbers[i].name, numbers[i].least, numbers[i].most);
 			return false;
 		}
 	}
@@ -147,7 +146,7 @@ is_base_url(const char *value)
 	size_t len = strlen(value);
 
 	return host != NULL && value[len - 1] != '/' &&
-	    strpbrk(host, "?#@") == NULL;
+	       strpbrk(host, "?#@") == NULL;
 }
 
 /* What follows scheme:// of an http(s) URL made of visible ASCII, else NULL. */
@@ -216,5 +215,5 @@ is_address(const char *value)
 	unsigned char address[sizeof(struct in6_addr)];
 
 	return inet_pton(AF_INET, value, address) == 1 ||
-	    inet_pton(AF_INET6, value, address) == 1;
+	       inet_pton(AF_INET6, value, address) == 1;
 }

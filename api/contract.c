@@ -63,19 +63,18 @@ struct contract contract;
 static struct mem forever;
 
 static bool read_document(struct load *load, struct contract *out);
-static bool read_path(struct load *load, struct contract *out,
-    const char *path, json_t *item);
-static bool read_operation(struct load *load, struct operation *op,
-    json_t *item, json_t *node);
-static bool read_security(struct load *load, struct operation *op,
-    json_t *node);
-static bool read_scopes(struct load *load, struct operation *op,
-    json_t *scopes);
-static bool read_roles(struct load *load, struct operation *op,
-    json_t *roles);
+static bool read_path(
+    struct load *load, struct contract *out, const char *path, json_t *item);
+static bool read_operation(
+    struct load *load, struct operation *op, json_t *item, json_t *node);
+static bool
+read_security(struct load *load, struct operation *op, json_t *node);
+static bool
+read_scopes(struct load *load, struct operation *op, json_t *scopes);
+static bool read_roles(struct load *load, struct operation *op, json_t *roles);
 static bool read_body(struct load *load, struct operation *op, json_t *node);
-static bool read_responses(struct load *load, struct operation *op,
-    json_t *responses);
+static bool
+read_responses(struct load *load, struct operation *op, json_t *responses);
 static bool check_promises(struct load *load, const struct operation *op);
 static bool check_unique(struct load *load, const struct contract *c);
 static bool check_components(struct load *load);
@@ -109,11 +108,11 @@ contract_load(const char *path, char *why, size_t why_len)
 	next.text = read_file(path, &next.text_len);
 	if (next.text == NULL)
 		return load_fail(&load, "cannot read %s", path);
-	next.document = json_loadb(next.text, next.text_len,
-	    JSON_REJECT_DUPLICATES, &error);
+	next.document = json_loadb(
+	    next.text, next.text_len, JSON_REJECT_DUPLICATES, &error);
 	if (next.document == NULL)
-		load_fail(&load, "%s line %d: %s", path, error.line,
-		    error.text);
+		load_fail(
+		    &load, "%s line %d: %s", path, error.line, error.text);
 	load.document = next.document;
 	if (next.document == NULL || !read_document(&load, &next)) {
 		json_decref(next.document);
@@ -135,8 +134,8 @@ load_fail(struct load *load, const char *format, ...)
 	int n = 0;
 
 	if (op != NULL)
-		n = snprintf(load->why, load->why_len, "%s %s (%s): ",
-		    method_names[op->method], op->path,
+		n = snprintf(load->why, load->why_len,
+		    "%s %s (%s): ", method_names[op->method], op->path,
 		    op->id == NULL ? "no operationId" : op->id);
 	if (n < 0 || (size_t)n >= load->why_len)
 		return false;
@@ -155,14 +154,14 @@ load_only(struct load *load, json_t *node, const char *what,
 
 	if (!json_is_object(node))
 		return load_fail(load, "%s is not an object", what);
-	json_object_foreach(node, key, value) {
+	json_object_foreach (node, key, value) {
 		size_t i = 0;
 
 		while (i < n && strcmp(names[i], key) != 0)
 			i++;
 		if (i == n)
-			return load_fail(load, "unknown keyword '%s' in %s",
-			    key, what);
+			return load_fail(
+			    load, "unknown keyword '%s' in %s", key, what);
 	}
 	return true;
 }
@@ -170,15 +169,15 @@ load_only(struct load *load, json_t *node, const char *what,
 json_t *
 load_follow(struct load *load, json_t *node)
 {
-	const char *reference = json_string_value(
-	    json_object_get(node, "$ref"));
+	const char *reference =
+	    json_string_value(json_object_get(node, "$ref"));
 
 	if (reference == NULL)
 		return node;
 
 	/* What it leads to is the document's own: mutable again. */
-	json_t *target = (json_t *)(uintptr_t)schema_resolve(load->document,
-	    reference);
+	json_t *target =
+	    (json_t *)(uintptr_t)schema_resolve(load->document, reference);
 
 	if (target == NULL)
 		load_fail(load, "$ref '%s' leads nowhere", reference);
@@ -189,23 +188,23 @@ static bool
 read_document(struct load *load, struct contract *out)
 {
 	json_t *paths = json_object_get(load->document, "paths");
-	const char *version = json_string_value(
-	    json_object_get(load->document, "openapi"));
+	const char *version =
+	    json_string_value(json_object_get(load->document, "openapi"));
 	const char *path;
 	json_t *item;
 	size_t n = 0;
 
 	if (!load_only(load, load->document, "the document", document_members,
-		N_ELEMENTS(document_members)))
+	        N_ELEMENTS(document_members)))
 		return false;
 	if (version == NULL || strncmp(version, "3.1.", 4) != 0)
 		return load_fail(load, "openapi is not 3.1");
 	if (json_object_size(paths) == 0)
 		return load_fail(load, "no paths");
-	json_object_foreach(paths, path, item)
+	json_object_foreach (paths, path, item)
 		n += json_object_size(item);
 	out->operations = mem_take(&forever, n * sizeof(*out->operations));
-	json_object_foreach(paths, path, item)
+	json_object_foreach (paths, path, item)
 		if (!read_path(load, out, path, item))
 			return false;
 	return check_unique(load, out) && check_components(load);
@@ -219,12 +218,12 @@ check_template(struct load *load, const char *path)
 		return load_fail(load, "path '%s' does not begin with /", path);
 	for (const char *c = path; *c != '\0'; c++) {
 		bool fine = strchr("abcdefghijklmnopqrstuvwxyz0123456789"
-				   "-_./{}",
-				*c) != NULL;
+		                   "-_./{}",
+		                *c) != NULL;
 
 		if (*c == '{')
 			fine = c[-1] == '/' && c[1] != '}' &&
-			    c[strcspn(c, "}/")] == '}';
+			       c[strcspn(c, "}/")] == '}';
 		if (*c == '}')
 			fine = c[1] == '\0' || c[1] == '/';
 		if (!fine)
@@ -234,15 +233,15 @@ check_template(struct load *load, const char *path)
 }
 
 static bool
-read_path(struct load *load, struct contract *out, const char *path,
-    json_t *item)
+read_path(
+    struct load *load, struct contract *out, const char *path, json_t *item)
 {
 	size_t before = out->n_operations;
 
 	load->op = NULL;
 	if (!check_template(load, path) ||
-	    !load_only(load, item, path, path_members,
-		N_ELEMENTS(path_members)))
+	    !load_only(
+	        load, item, path, path_members, N_ELEMENTS(path_members)))
 		return false;
 	for (size_t i = 0; i < N_ELEMENTS(methods); i++) {
 		json_t *node = json_object_get(item, methods[i].name);
@@ -261,28 +260,28 @@ read_path(struct load *load, struct contract *out, const char *path,
 	}
 	load->op = NULL;
 	return out->n_operations > before ||
-	    load_fail(load, "%s has no operation", path);
+	       load_fail(load, "%s has no operation", path);
 }
 
 static bool
-read_operation(struct load *load, struct operation *op, json_t *item,
-    json_t *node)
+read_operation(
+    struct load *load, struct operation *op, json_t *item, json_t *node)
 {
 	op->id = json_string_value(json_object_get(node, "operationId"));
 	if (!load_only(load, node, "the operation", operation_members,
-		N_ELEMENTS(operation_members)))
+	        N_ELEMENTS(operation_members)))
 		return false;
 	if (op->id == NULL || op->id[0] == '\0')
 		return load_fail(load, "operationId is missing");
 	if (json_string_value(json_object_get(node, "summary")) == NULL)
 		return load_fail(load, "summary is missing");
 	return read_security(load, op, node) &&
-	    load_parameters(load, op, json_object_get(item, "parameters"),
-		json_object_get(node, "parameters")) &&
-	    load_page(load, op, json_object_get(node, "x-page")) &&
-	    read_body(load, op, node) &&
-	    read_responses(load, op, json_object_get(node, "responses")) &&
-	    check_promises(load, op);
+	       load_parameters(load, op, json_object_get(item, "parameters"),
+	           json_object_get(node, "parameters")) &&
+	       load_page(load, op, json_object_get(node, "x-page")) &&
+	       read_body(load, op, node) &&
+	       read_responses(load, op, json_object_get(node, "responses")) &&
+	       check_promises(load, op);
 }
 
 /* [] is public; else one alternative, [{oauth2: [scope, ...]}]. */
@@ -298,11 +297,11 @@ read_security(struct load *load, struct operation *op, json_t *node)
 	op->public = json_array_size(security) == 0;
 	if (op->public)
 		return roles == NULL ||
-		    load_fail(load, "x-roles on a public operation");
+		       load_fail(load, "x-roles on a public operation");
 	if (json_array_size(security) != 1 || json_object_size(one) != 1)
 		return load_fail(load, "security is not [{oauth2: [scope]}]");
 	return read_scopes(load, op, json_object_get(one, "oauth2")) &&
-	    read_roles(load, op, roles);
+	       read_roles(load, op, roles);
 }
 
 static bool
@@ -314,11 +313,11 @@ read_scopes(struct load *load, struct operation *op, json_t *scopes)
 
 	if (json_array_size(scopes) == 0)
 		return load_fail(load, "security names no scope of oauth2");
-	op->scopes = mem_take(load->mem,
-	    json_array_size(scopes) * sizeof(*op->scopes));
+	op->scopes =
+	    mem_take(load->mem, json_array_size(scopes) * sizeof(*op->scopes));
 	for (size_t i = 0; i < json_array_size(scopes); i++) {
-		const char *scope = json_string_value(
-		    json_array_get(scopes, i));
+		const char *scope =
+		    json_string_value(json_array_get(scopes, i));
 
 		if (scope == NULL || json_object_get(known, scope) == NULL)
 			return load_fail(load, "unknown scope '%s'",
@@ -338,7 +337,7 @@ read_roles(struct load *load, struct operation *op, json_t *roles)
 		unsigned role = 0;
 
 		while (role < N_ROLES && name != NULL &&
-		    strcmp(role_names[role], name) != 0)
+		       strcmp(role_names[role], name) != 0)
 			role++;
 		if (name == NULL || role == N_ROLES)
 			return load_fail(load, "unknown role '%s'",
@@ -368,8 +367,7 @@ read_body_schema(struct load *load, struct operation *op, json_t *node)
 {
 	char why[300];
 
-	op->body = schema_compile(node, load->document, true, why,
-	    sizeof(why));
+	op->body = schema_compile(node, load->document, true, why, sizeof(why));
 	return op->body != NULL || load_fail(load, "body %s", why);
 }
 
@@ -380,15 +378,15 @@ read_body(struct load *load, struct operation *op, json_t *node)
 	json_t *body = json_object_get(node, "requestBody");
 	json_t *content = json_object_get(body, "content");
 	const char *type = json_object_iter_key(json_object_iter(content));
-	json_t *schema = json_object_get(json_object_get(content, type),
-	    "schema");
+	json_t *schema =
+	    json_object_get(json_object_get(content, type), "schema");
 
 	if (upload != NULL && !json_is_true(upload))
 		return load_fail(load, "x-upload is true or absent");
 	if (body == NULL)
 		return upload == NULL || load_fail(load, "x-upload, no body");
 	if (!load_only(load, body, "requestBody", body_members,
-		N_ELEMENTS(body_members)))
+	        N_ELEMENTS(body_members)))
 		return false;
 	op->body_required = json_is_true(json_object_get(body, "required"));
 	op->body_max = upload != NULL ? VET_UPLOAD_MAX : VET_BODY_MAX;
@@ -405,8 +403,8 @@ read_body(struct load *load, struct operation *op, json_t *node)
 		op->body_kind = bodies[i].kind;
 		return !bodies[i].checked || read_body_schema(load, op, schema);
 	}
-	return load_fail(load, "a body of type %s is not for this method",
-	    type);
+	return load_fail(
+	    load, "a body of type %s is not for this method", type);
 }
 
 /* Schemas of answers are not applied, but they are the contract: the same
@@ -418,14 +416,14 @@ check_response_schema(struct load *load, json_t *content)
 	const char *type;
 	json_t *media;
 
-	json_object_foreach(content, type, media) {
+	json_object_foreach (content, type, media) {
 		json_t *schema = json_object_get(media, "schema");
 		char why[300];
 
 		if (schema == NULL || json_object_get(schema, "$ref") != NULL)
 			continue;
 		if (schema_compile(schema, load->document, false, why,
-			sizeof(why)) == NULL)
+		        sizeof(why)) == NULL)
 			return load_fail(load, "response %s", why);
 	}
 	return true;
@@ -437,7 +435,7 @@ read_responses(struct load *load, struct operation *op, json_t *responses)
 	const char *key;
 	json_t *node;
 
-	json_object_foreach(responses, key, node) {
+	json_object_foreach (responses, key, node) {
 		int status = atoi(key);
 		json_t *response = load_follow(load, node);
 		json_t *content = json_object_get(response, "content");
@@ -451,8 +449,8 @@ read_responses(struct load *load, struct operation *op, json_t *responses)
 		if (op->success != 0)
 			return load_fail(load, "two 2xx answers");
 		op->success = status;
-		op->media_type = json_object_iter_key(
-		    json_object_iter(content));
+		op->media_type =
+		    json_object_iter_key(json_object_iter(content));
 	}
 	return op->success != 0 || load_fail(load, "no 2xx answer");
 }
@@ -461,7 +459,7 @@ static bool
 ends_with(const char *text, const char *end)
 {
 	return strlen(text) >= strlen(end) &&
-	    strcmp(text + strlen(text) - strlen(end), end) == 0;
+	       strcmp(text + strlen(text) - strlen(end), end) == 0;
 }
 
 /* What every operation of a kind owes to its callers. */
@@ -469,7 +467,8 @@ static bool
 check_promises(struct load *load, const struct operation *op)
 {
 	bool moves = ends_with(op->path, "/transitions");
-	bool lists = ends_with(op->id, "_list") || ends_with(op->id, "_history");
+	bool lists =
+	    ends_with(op->id, "_list") || ends_with(op->id, "_history");
 
 	if (op->method == METHOD_GET && op->body_kind != BODY_NONE)
 		return load_fail(load, "GET has no body");
@@ -517,8 +516,8 @@ check_unique(struct load *load, const struct contract *c)
 				return load_fail(load, "operationId twice");
 			if (a->method == b->method &&
 			    same_template(a->path, b->path))
-				return load_fail(load, "the same path as %s",
-				    b->id);
+				return load_fail(
+				    load, "the same path as %s", b->id);
 		}
 	}
 	load->op = NULL;
@@ -534,17 +533,17 @@ check_components(struct load *load)
 	const char *name;
 	json_t *node;
 
-	json_object_foreach(schemas, name, node) {
+	json_object_foreach (schemas, name, node) {
 		char why[300];
 
-		if (schema_compile(node, load->document, false, why,
-			sizeof(why)) == NULL)
-			return load_fail(load, "#/components/schemas/%s%s",
-			    name, why);
+		if (schema_compile(
+		        node, load->document, false, why, sizeof(why)) == NULL)
+			return load_fail(
+			    load, "#/components/schemas/%s%s", name, why);
 	}
-	json_object_foreach(responses, name, node)
-		if (!check_response_schema(load,
-			json_object_get(node, "content")))
+	json_object_foreach (responses, name, node)
+		if (!check_response_schema(
+		        load, json_object_get(node, "content")))
 			return false;
 	return true;
 }

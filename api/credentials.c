@@ -12,22 +12,21 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include "credentials.h"
 #include "args.h"
 #include "base64.h"
+#include "credentials.h"
 #include "jwk.h"
 
-#define KEYS_MAX	 2 /* live ones that a client may have */
-#define SECRETS_MAX	 2
-#define UUID_LEN	 36
-#define BASIC_MAX	 1024
+#define KEYS_MAX         2 /* live ones that a client may have */
+#define SECRETS_MAX      2
+#define UUID_LEN         36
+#define BASIC_MAX        1024
 #define ASSERTION_LIFE_S 300
-#define ASSERTION_TYPE	 \
-	"urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+#define ASSERTION_TYPE   "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 bool
-form_read(const struct input *in, struct mem *mem, struct form *out,
-    const char **why)
+form_read(
+    const struct input *in, struct mem *mem, struct form *out, const char **why)
 {
 	static const char type[] = "application/x-www-form-urlencoded";
 	const char *given = in->headers[HEADER_CONTENT_TYPE];
@@ -53,10 +52,10 @@ form_read(const struct input *in, struct mem *mem, struct form *out,
 		const char *value = equals == NULL ? stop : equals + 1;
 
 		*why = "a parameter is malformed";
-		const char *name = percent_decode(at, (size_t)(key_end - at),
-		    true, mem);
-		const char *text = percent_decode(value,
-		    (size_t)(stop - value), true, mem);
+		const char *name =
+		    percent_decode(at, (size_t)(key_end - at), true, mem);
+		const char *text =
+		    percent_decode(value, (size_t)(stop - value), true, mem);
 
 		at = stop;
 		if (name == NULL || text == NULL)
@@ -79,8 +78,8 @@ form_get(const struct form *form, const char *name)
 {
 	for (size_t i = 0; i < form->n; i++)
 		if (strcmp(form->names[i], name) == 0)
-			return form->values[i][0] == '\0' ?
-			    NULL : form->values[i];
+			return form->values[i][0] == '\0' ? NULL
+			                                  : form->values[i];
 	return NULL;
 }
 
@@ -104,8 +103,8 @@ read_basic(const char *authorization, struct mem *mem, const char **id,
 	if (colon == NULL)
 		return false;
 	*id = percent_decode(pair, (size_t)(colon - pair), true, mem);
-	*secret = percent_decode(colon + 1, n - 1 - (size_t)(colon - pair),
-	    true, mem);
+	*secret = percent_decode(
+	    colon + 1, n - 1 - (size_t)(colon - pair), true, mem);
 	OPENSSL_cleanse(bytes, n);
 	return *id != NULL && *secret != NULL;
 }
@@ -118,8 +117,9 @@ copy_client(const char *id, char out[UUID_LEN + 1])
 	bool good = id != NULL && strlen(id) == UUID_LEN;
 
 	for (size_t i = 0; good && i < UUID_LEN; i++)
-		good = nobody[i] == '-' ? id[i] == '-' :
-		    strchr("0123456789abcdef", id[i]) != NULL;
+		good = nobody[i] == '-'
+		           ? id[i] == '-'
+		           : strchr("0123456789abcdef", id[i]) != NULL;
 	memcpy(out, good ? id : nobody, UUID_LEN + 1);
 }
 
@@ -136,7 +136,8 @@ credentials_read(const struct input *in, const struct form *form,
 		.assertion = form_get(form, "client_assertion") };
 	*why = "more than one way to authenticate the client";
 	if ((authorization != NULL) + (form_secret != NULL) +
-		(out->assertion != NULL) > 1)
+	        (out->assertion != NULL) >
+	    1)
 		return false;
 	*why = "the Basic credentials are malformed";
 	if (authorization != NULL &&
@@ -153,8 +154,8 @@ credentials_read(const struct input *in, const struct form *form,
 	if (basic_id != NULL)
 		id = basic_id;
 	if (out->assertion != NULL) {
-		const char *sub = token_peek(out->assertion,
-		    strlen(out->assertion), "sub", mem);
+		const char *sub = token_peek(
+		    out->assertion, strlen(out->assertion), "sub", mem);
 
 		if (id != NULL && sub != NULL && strcmp(id, sub) != 0)
 			return false;
@@ -167,8 +168,9 @@ credentials_read(const struct input *in, const struct form *form,
 bool
 credentials_secret(const struct credentials *given, const char *digests)
 {
-	json_auto_t *list = digests == NULL ?
-	    NULL : json_loads(digests, JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *list =
+	    digests == NULL ? NULL
+	                    : json_loads(digests, JSON_REJECT_DUPLICATES, NULL);
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	char hex[2 * SHA256_DIGEST_LENGTH + 1];
 	/* No hex text: no digest equals it. */
@@ -191,7 +193,8 @@ credentials_secret(const struct credentials *given, const char *digests)
 
 /* The keys of a client, and a decoy for a kid that it has not. */
 struct ring {
-	struct token_key keys[KEYS_MAX]; /* kid and pem: owned */
+	struct token_key keys[KEYS_MAX];
+	char *pems[KEYS_MAX]; /* owned */
 	size_t n;
 	struct token_key decoy;
 	bool missed;
@@ -213,9 +216,11 @@ ring_fill(struct ring *ring, const json_t *list)
 		if (kid == NULL || ring->n == KEYS_MAX)
 			continue;
 		pem = jwk_pem(json_object_get(item, "jwk"), &alg, &why);
-		if (pem != NULL)
-			ring->keys[ring->n++] = (struct token_key){
-				.kid = kid, .alg = alg, .pem = pem };
+		if (pem == NULL)
+			continue;
+		ring->pems[ring->n] = pem;
+		ring->keys[ring->n++] =
+		    (struct token_key){ .kid = kid, .alg = alg, .pem = pem };
 	}
 }
 
@@ -237,13 +242,13 @@ credentials_assertion(const struct credentials *given, const char *keys,
     int64_t *expires_s, const char **why)
 {
 	json_auto_t *list = keys == NULL ? NULL : json_loads(keys, 0, NULL);
-	struct ring ring = { .decoy = { .kid = "", .alg = TOKEN_ES256,
-				 .pem = rules->decoy } };
+	struct ring ring = {
+		.decoy = { .kid = "", .alg = TOKEN_ES256, .pem = rules->decoy }
+	};
 	const struct token_rules expected = {
 		.issuer = given->client,
 		.audience = rules->issuer,
-		.audience_too = mem_print(mem, "%s/oauth/token",
-		    rules->issuer),
+		.audience_too = mem_print(mem, "%s/oauth/token", rules->issuer),
 		.now_s = rules->now_s,
 		.max_life_s = ASSERTION_LIFE_S,
 		.jti_required = true,
@@ -254,7 +259,7 @@ credentials_assertion(const struct credentials *given, const char *keys,
 	    strlen(given->assertion), ring_find, &ring, &expected, why);
 
 	for (size_t i = 0; i < ring.n; i++)
-		free((void *)(uintptr_t)ring.keys[i].pem);
+		free(ring.pems[i]);
 	if (ring.missed)
 		*why = "unknown_kid";
 	if (claims == NULL || ring.missed)

@@ -14,8 +14,8 @@
 
 #include "base64.h"
 
-#define VERSION	   1
-#define MAC_LEN	   16
+#define VERSION    1
+#define MAC_LEN    16
 #define HEAD_LEN   (1 + MAC_LEN)
 #define SECRET_LEN 32
 
@@ -24,8 +24,8 @@ static bool ready;
 
 static bool sign(const char *scope, const char *key, size_t key_len,
     struct mem *mem, unsigned char out[MAC_LEN]);
-static bool read_key(const char *key, struct mem *mem, const char **values,
-    size_t n);
+static bool
+read_key(const char *key, struct mem *mem, const char **values, size_t n);
 
 void
 cursor_secret(const unsigned char *bytes, size_t len)
@@ -64,12 +64,12 @@ cursor_read(const char *cursor, const char *scope, struct mem *mem,
 		return false;
 
 	/* The arena zeroes what it gives, yet a text may fill it: copy. */
-	const char *key = mem_copy(mem, (const char *)bytes + HEAD_LEN,
-	    len - HEAD_LEN);
+	const char *key =
+	    mem_copy(mem, (const char *)bytes + HEAD_LEN, len - HEAD_LEN);
 
 	return sign(scope, key, len - HEAD_LEN, mem, mac) &&
-	    CRYPTO_memcmp(mac, bytes + 1, MAC_LEN) == 0 &&
-	    read_key(key, mem, values, n);
+	       CRYPTO_memcmp(mac, bytes + 1, MAC_LEN) == 0 &&
+	       read_key(key, mem, values, n);
 }
 
 /* The first 16 bytes of HMAC-SHA-256 over version, scope, NUL and key: a
@@ -87,7 +87,7 @@ sign(const char *scope, const char *key, size_t key_len, struct mem *mem,
 	memcpy(message + 1, scope, scope_len);
 	memcpy(message + 1 + scope_len + 1, key, key_len);
 	if (!ready || HMAC(EVP_sha256(), secret, (int)sizeof(secret), message,
-			  len, mac, NULL) == NULL)
+	                  len, mac, NULL) == NULL)
 		return false;
 	memcpy(out, mac, MAC_LEN);
 	return true;

@@ -271,8 +271,8 @@ format_uri(const char *text)
 	const char *fragment = strchr(text, '#');
 
 	return host_name(text, host, 1) &&
-	    has_port(text + host, authority - host) &&
-	    (fragment == NULL || strchr(fragment + 1, '#') == NULL);
+	       has_port(text + host, authority - host) &&
+	       (fragment == NULL || strchr(fragment + 1, '#') == NULL);
 }
 
 bool

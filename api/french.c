@@ -17,7 +17,7 @@ french_siren(const char *text)
 {
 	/* Zeroes pass Luhn and name nobody. */
 	return strlen(text) == 9 && all_digits(text, 0, 9) &&
-	    strcmp(text, "000000000") != 0 && luhn(text, 9);
+	       strcmp(text, "000000000") != 0 && luhn(text, 9);
 }
 
 bool
@@ -109,7 +109,7 @@ french_insee(const char *text)
 	size_t n = departement_len(text);
 
 	return n != 0 && strlen(text) == 5 && all_digits(text, n, 5) &&
-	    strspn(text + n, "0") < 5 - n;
+	       strspn(text + n, "0") < 5 - n;
 }
 
 bool
@@ -130,11 +130,11 @@ french_qpv(const char *text)
 	/* Three characters: 013, 02A, 974. */
 	memcpy(departement, text + 2, 3);
 	departement[3] = '\0';
-	if (!french_departement(departement[0] == '0' ? departement + 1
-						      : departement))
+	if (!french_departement(
+	        departement[0] == '0' ? departement + 1 : departement))
 		return false;
 	if (text[1] == 'P')
 		return all_digits(text, 5, 8);
 	return text[1] == 'N' && all_digits(text, 5, 7) &&
-	    strchr("NMI", text[7]) != NULL;
+	       strchr("NMI", text[7]) != NULL;
 }

@@ -38,16 +38,22 @@
 #include "route.h"
 #include "vet.h"
 
-#define HEADER_MS	  5000
-#define BODY_MS		  15000
-#define LINGER_MS	  1000
-#define DRAIN_IDLE_MS	  250 /* for a request that is on its way */
-#define LINGER_BYTES	  (1024 * 1024)
-#define NO_ROUTE	  ((size_t)-1)
-#define ADDRESS_LEN	  INET6_ADDRSTRLEN
-#define MIB		  ((uint64_t)1024 * 1024)
+#define HEADER_MS     5000
+#define BODY_MS       UINT64_C(15000)
+#define LINGER_MS     1000
+#define DRAIN_IDLE_MS 250 /* for a request that is on its way */
+#define LINGER_BYTES  (1024 * 1024)
+#define NO_ROUTE      ((size_t)-1)
+#define ADDRESS_LEN   INET6_ADDRSTRLEN
+#define MIB           ((uint64_t)1024 * 1024)
 
-enum phase { IDLE, HEADER, BODY, ANSWER, LINGER };
+enum phase {
+	IDLE,
+	HEADER,
+	BODY,
+	ANSWER,
+	LINGER
+};
 
 /* Of one connection; hdlr_extra, which Kore frees with it. */
 struct front {
@@ -65,8 +71,9 @@ struct front {
 	TAILQ_ENTRY(front) resume;
 };
 
-static LIST_HEAD(, front) fronts = LIST_HEAD_INITIALIZER(fronts);
-static TAILQ_HEAD(, front) resuming = TAILQ_HEAD_INITIALIZER(resuming);
+static LIST_HEAD(front_list, front) fronts = LIST_HEAD_INITIALIZER(fronts);
+static TAILQ_HEAD(front_queue, front) resuming = TAILQ_HEAD_INITIALIZER(
+    resuming);
 static uint64_t drain_ms; /* when draining began; 0: it has not */
 
 static void front_event(void *arg, int error);
@@ -79,8 +86,7 @@ static int front_discard(struct netbuf *nb);
 static void resume_all(void *arg, uint64_t now);
 static void resume(struct front *f);
 static void expire(struct front *f);
-static void refuse(struct front *f, const char *code,
-    const struct vetted *v);
+static void refuse(struct front *f, const char *code, const struct vetted *v);
 static bool upload_path(const char *path, size_t len);
 
 /*
@@ -144,7 +150,7 @@ front_tick(void)
 		if (f->deadline_ms != 0 && now >= f->deadline_ms)
 			expire(f);
 		else if (drain_ms != 0 && now >= drain_ms + DRAIN_IDLE_MS &&
-		    f->phase == IDLE && TAILQ_EMPTY(&f->c->send_queue))
+		         f->phase == IDLE && TAILQ_EMPTY(&f->c->send_queue))
 			kore_connection_disconnect(f->c);
 	}
 }
@@ -168,9 +174,9 @@ front_busy(void)
 	size_t n = 0;
 
 	LIST_FOREACH(f, &fronts, all)
-		if (f->phase == BODY || f->phase == ANSWER ||
-		    !TAILQ_EMPTY(&f->c->send_queue))
-			n++;
+	if (f->phase == BODY || f->phase == ANSWER ||
+	    !TAILQ_EMPTY(&f->c->send_queue))
+		n++;
 	return n;
 }
 
@@ -308,8 +314,8 @@ kore_refused(struct front *f)
 		return false;
 	f->deadline_ms = 0;
 	log_error("kore_refused", LOG_STR("path", http_body_disk_path));
-	metrics_count(NO_ROUTE, N_METHODS, 500,
-	    clock_monotonic_us() - f->started_us);
+	metrics_count(
+	    NO_ROUTE, N_METHODS, 500, clock_monotonic_us() - f->started_us);
 	return true;
 }
 
@@ -439,9 +445,9 @@ expire(struct front *f)
 static const char *
 address_of(const struct connection *c, char out[ADDRESS_LEN])
 {
-	const void *address = c->family == AF_INET6 ?
-	    (const void *)&c->addr.ipv6.sin6_addr :
-	    (const void *)&c->addr.ipv4.sin_addr;
+	const void *address = c->family == AF_INET6
+	                          ? (const void *)&c->addr.ipv6.sin6_addr
+	                          : (const void *)&c->addr.ipv4.sin_addr;
 
 	if (c->family == AF_UNIX ||
 	    inet_ntop(c->family, address, out, ADDRESS_LEN) == NULL)
@@ -451,21 +457,21 @@ address_of(const struct connection *c, char out[ADDRESS_LEN])
 
 /* A refusal is an answered request like any other: one line, one count. */
 static void
-record(const struct front *f, const char *code, const char *id,
-    enum method method)
+record(
+    const struct front *f, const char *code, const char *id, enum method method)
 {
 	uint64_t took_us = clock_monotonic_us() - f->started_us;
 	int status = problem_status(code);
 	char address[ADDRESS_LEN], took[32];
 
-	snprintf(took, sizeof(took), "%.6f", (double)took_us / 1e6);
+	(void)snprintf(took, sizeof(took), "%.6f", (double)took_us / 1e6);
 	log_write(status == 503 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "request",
 	    LOG_FIELDS(LOG_STR("request_id", id),
-		LOG_STR("http.request.method",
-		    method < N_METHODS ? method_names[method] : "_OTHER"),
-		LOG_INT("http.response.status_code", status),
-		LOG_STR("network.peer.address", address_of(f->c, address)),
-		LOG_STR("duration_s", took), LOG_STR("error.type", code)));
+	        LOG_STR("http.request.method",
+	            method < N_METHODS ? method_names[method] : "_OTHER"),
+	        LOG_INT("http.response.status_code", status),
+	        LOG_STR("network.peer.address", address_of(f->c, address)),
+	        LOG_STR("duration_s", took), LOG_STR("error.type", code)));
 	metrics_count(NO_ROUTE, (int)method, status, took_us);
 }
 
@@ -494,8 +500,7 @@ send_problem(struct connection *c, const struct problem *p, const char *id,
 
 	net_send_queue(c, head, strlen(head));
 	if (p->retry_after_s > 0) {
-		head = mem_print(mem, "retry-after: %d\r\n",
-		    p->retry_after_s);
+		head = mem_print(mem, "retry-after: %d\r\n", p->retry_after_s);
 		net_send_queue(c, head, strlen(head));
 	}
 	net_send_queue(c, "\r\n", 2);

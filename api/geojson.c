@@ -13,9 +13,9 @@
 struct shape {
 	const char *name;
 	unsigned bit;
-	int levels;	 /* of arrays above a position */
+	int levels;      /* of arrays above a position */
 	size_t at_least; /* positions in the innermost array */
-	bool ring;	 /* whose last position is its first */
+	bool ring;       /* whose last position is its first */
 };
 
 /* RFC 7946 3.1 */
@@ -40,8 +40,7 @@ struct walk {
 	size_t positions; /* seen so far */
 };
 
-static bool check_geometry(struct walk *w, const json_t *value,
-    unsigned types);
+static bool check_geometry(struct walk *w, const json_t *value, unsigned types);
 
 bool
 geojson_check(const json_t *value, unsigned types, struct mem *mem,
@@ -113,15 +112,15 @@ only_members(struct walk *w, const json_t *value, const char *content)
 	const char *key;
 	json_t *member;
 
-	json_object_foreach(object, key, member) {
+	json_object_foreach (object, key, member) {
 		if (strcmp(key, "type") == 0 || strcmp(key, content) == 0)
 			continue;
 		/* A pointer's token has its own escapes: name the member in
 		 * the argument when it needs them. */
 		if (strpbrk(key, "~/") == NULL && strlen(key) <= 60)
 			enter(w, key);
-		return fault(w, "unknown_member",
-		    mem_print(w->mem, "%.60s", key));
+		return fault(
+		    w, "unknown_member", mem_print(w->mem, "%.60s", key));
 	}
 	return true;
 }
@@ -184,8 +183,8 @@ same_position(const json_t *a, const json_t *b)
 }
 
 static bool
-check_level(struct walk *w, const struct shape *shape, int level,
-    const json_t *value)
+check_level(
+    struct walk *w, const struct shape *shape, int level, const json_t *value)
 {
 	if (level == 0)
 		return check_position(w, value);
@@ -196,8 +195,7 @@ check_level(struct walk *w, const struct shape *shape, int level,
 	size_t at_least = level == 1 ? shape->at_least : 1;
 
 	if (n < at_least)
-		return fault(w, "minItems",
-		    mem_print(w->mem, "%zu", at_least));
+		return fault(w, "minItems", mem_print(w->mem, "%zu", at_least));
 	for (size_t i = 0; i < n; i++) {
 		size_t back = enter_index(w, i);
 
@@ -206,8 +204,8 @@ check_level(struct walk *w, const struct shape *shape, int level,
 		leave(w, back);
 	}
 	if (level == 1 && shape->ring &&
-	    !same_position(json_array_get(value, 0),
-		json_array_get(value, n - 1)))
+	    !same_position(
+	        json_array_get(value, 0), json_array_get(value, n - 1)))
 		return fault(w, "ring_not_closed", NULL);
 	return true;
 }
@@ -226,7 +224,7 @@ check_collection(struct walk *w, const json_t *list, unsigned types)
 
 		/* RFC 7946 3.1.8: nested collections should be avoided. */
 		if (!check_geometry(w, json_array_get(list, i),
-			types & ~GEOJSON_COLLECTION))
+		        types & ~GEOJSON_COLLECTION))
 			return false;
 		leave(w, back);
 	}
@@ -260,7 +258,7 @@ check_geometry(struct walk *w, const json_t *value, unsigned types)
 	if (inside == NULL)
 		return fault(w, "required", content);
 	if (many ? !check_collection(w, inside, types)
-		 : !check_level(w, shape, shape->levels, inside))
+	         : !check_level(w, shape, shape->levels, inside))
 		return false;
 	leave(w, back);
 	return true;

@@ -19,14 +19,14 @@
 #define GEOJSON_POSITIONS_MAX 20000
 
 /* Bits: which types a place accepts. */
-#define GEOJSON_POINT		 (1u << 0)
-#define GEOJSON_MULTIPOINT	 (1u << 1)
-#define GEOJSON_LINESTRING	 (1u << 2)
-#define GEOJSON_MULTILINESTRING	 (1u << 3)
-#define GEOJSON_POLYGON		 (1u << 4)
-#define GEOJSON_MULTIPOLYGON	 (1u << 5)
-#define GEOJSON_COLLECTION	 (1u << 6) /* of simple ones, not nested */
-#define GEOJSON_ANY		 0x7fu
+#define GEOJSON_POINT           (1u << 0)
+#define GEOJSON_MULTIPOINT      (1u << 1)
+#define GEOJSON_LINESTRING      (1u << 2)
+#define GEOJSON_MULTILINESTRING (1u << 3)
+#define GEOJSON_POLYGON         (1u << 4)
+#define GEOJSON_MULTIPOLYGON    (1u << 5)
+#define GEOJSON_COLLECTION      (1u << 6) /* of simple ones, not nested */
+#define GEOJSON_ANY             0x7fu
 
 /* The first fault of a geometry: a violation's code and what goes with it. */
 struct geojson_fault {

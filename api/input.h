@@ -32,10 +32,10 @@ enum header {
 	HEADER_IF_MATCH,
 	HEADER_IF_NONE_MATCH,
 	HEADER_ORIGIN,
-	HEADER_REQUEST_METHOD,	/* Access-Control-Request-Method */
+	HEADER_REQUEST_METHOD,  /* Access-Control-Request-Method */
 	HEADER_REQUEST_HEADERS, /* Access-Control-Request-Headers */
-	HEADER_FORWARDED_FOR,	/* X-Forwarded-For */
-	HEADER_REQUEST_ID,	/* X-Request-Id */
+	HEADER_FORWARDED_FOR,   /* X-Forwarded-For */
+	HEADER_REQUEST_ID,      /* X-Request-Id */
 	HEADER_TRACEPARENT,
 	HEADER_TRACESTATE,
 	N_HEADERS

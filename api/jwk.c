@@ -15,8 +15,8 @@
 #include <openssl/pem.h>
 #include <openssl/sha.h>
 
-#include "jwk.h"
 #include "base64.h"
+#include "jwk.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -95,11 +95,12 @@ fit_to_verify(const json_t *jwk, enum token_alg alg)
 	const json_t *operations = json_object_get(jwk, "key_ops"), *item;
 	size_t i;
 
-	if (name != NULL && (!json_is_string(name) ||
-	    strcmp(json_string_value(name), jwk_alg_names[alg]) != 0))
+	if (name != NULL &&
+	    (!json_is_string(name) ||
+	        strcmp(json_string_value(name), jwk_alg_names[alg]) != 0))
 		return false;
 	if (use != NULL && (!json_is_string(use) ||
-	    strcmp(json_string_value(use), "sig") != 0))
+	                       strcmp(json_string_value(use), "sig") != 0))
 		return false;
 	if (operations == NULL)
 		return true;
@@ -118,8 +119,7 @@ read_octets(const json_t *jwk, const char *name, struct octets *out)
 
 	if (!json_is_string(member) || BASE64_BYTES(len) > sizeof(out->at))
 		return false;
-	return base64url_read(json_string_value(member), len, out->at,
-	    &out->n);
+	return base64url_read(json_string_value(member), len, out->at, &out->n);
 }
 
 /* From parameters to a key that OpenSSL itself finds sound. */
@@ -166,10 +166,10 @@ read_ec(const json_t *jwk, const char **why)
 	EVP_PKEY *key = NULL;
 
 	if (made != NULL &&
-	    OSSL_PARAM_BLD_push_utf8_string(made, OSSL_PKEY_PARAM_GROUP_NAME,
-		"prime256v1", 0) == 1 &&
-	    OSSL_PARAM_BLD_push_octet_string(made, OSSL_PKEY_PARAM_PUB_KEY,
-		point, sizeof(point)) == 1)
+	    OSSL_PARAM_BLD_push_utf8_string(
+	        made, OSSL_PKEY_PARAM_GROUP_NAME, "prime256v1", 0) == 1 &&
+	    OSSL_PARAM_BLD_push_octet_string(
+	        made, OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)) == 1)
 		key = build("EC", made);
 	OSSL_PARAM_BLD_free(made);
 	return key;
@@ -231,16 +231,18 @@ jwk_thumbprint(const json_t *jwk, char out[JWK_KID_MAX])
 	/* RFC 7638 3.2: required members only, in lexicographic order. */
 	const char *kty = json_string_value(json_object_get(jwk, "kty"));
 	bool rsa = kty != NULL && strcmp(kty, "RSA") == 0;
-	json_auto_t *required = rsa ?
-	    json_pack("{s:O?, s:O?, s:O?}", "e", json_object_get(jwk, "e"),
-		"kty", json_object_get(jwk, "kty"), "n",
-		json_object_get(jwk, "n")) :
-	    json_pack("{s:O?, s:O?, s:O?, s:O?}", "crv",
-		json_object_get(jwk, "crv"), "kty",
-		json_object_get(jwk, "kty"), "x", json_object_get(jwk, "x"),
-		"y", json_object_get(jwk, "y"));
-	char *text = required == NULL ?
-	    NULL : json_dumps(required, JSON_COMPACT | JSON_SORT_KEYS);
+	json_auto_t *required = rsa ? json_pack("{s:O?, s:O?, s:O?}", "e",
+	                                  json_object_get(jwk, "e"), "kty",
+	                                  json_object_get(jwk, "kty"), "n",
+	                                  json_object_get(jwk, "n"))
+	                            : json_pack("{s:O?, s:O?, s:O?, s:O?}",
+	                                  "crv", json_object_get(jwk, "crv"),
+	                                  "kty", json_object_get(jwk, "kty"),
+	                                  "x", json_object_get(jwk, "x"), "y",
+	                                  json_object_get(jwk, "y"));
+	char *text = required == NULL
+	                 ? NULL
+	                 : json_dumps(required, JSON_COMPACT | JSON_SORT_KEYS);
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 
 	if (text == NULL)
@@ -259,8 +261,8 @@ jwk_generate(void)
 	char *text = NULL;
 
 	if (key != NULL && bio != NULL &&
-	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL,
-		NULL) == 1)
+	    PEM_write_bio_PKCS8PrivateKey(
+	        bio, key, NULL, NULL, 0, NULL, NULL) == 1)
 		text = text_of(bio);
 	BIO_free(bio);
 	EVP_PKEY_free(key);
@@ -274,9 +276,9 @@ on_p256(const EVP_PKEY *key)
 	char group[32] = "";
 
 	return EVP_PKEY_is_a(key, "EC") &&
-	    EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME,
-		group, sizeof(group), NULL) == 1 &&
-	    strcmp(group, "prime256v1") == 0;
+	       EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME,
+	           group, sizeof(group), NULL) == 1 &&
+	       strcmp(group, "prime256v1") == 0;
 }
 
 static bool
@@ -285,7 +287,7 @@ coordinate(const EVP_PKEY *key, const char *name, char *out)
 	unsigned char bytes[P256_BYTES];
 	BIGNUM *number = NULL;
 	bool good = EVP_PKEY_get_bn_param(key, name, &number) == 1 &&
-	    BN_bn2binpad(number, bytes, sizeof(bytes)) == sizeof(bytes);
+	            BN_bn2binpad(number, bytes, sizeof(bytes)) == sizeof(bytes);
 
 	BN_free(number);
 	if (good)
@@ -297,8 +299,8 @@ json_t *
 jwk_of_private(const char *pem)
 {
 	BIO *bio = BIO_new_mem_buf(pem, -1);
-	EVP_PKEY *key = bio == NULL ?
-	    NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+	EVP_PKEY *key =
+	    bio == NULL ? NULL : PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
 	char x[BASE64_TEXT(P256_BYTES)], y[BASE64_TEXT(P256_BYTES)];
 	json_t *jwk = NULL;
 

@@ -14,26 +14,28 @@
 
 #include <openssl/crypto.h>
 
-#include "keys.h"
 #include "base64.h"
 #include "caller.h"
 #include "config.h"
 #include "cursor.h"
 #include "db.h"
 #include "jwk.h"
+#include "keys.h"
 #include "log.h"
 #include "statement.h"
 
 #define RETRY_MS   1000
 #define AGAIN_MS   300000 /* in case a NOTIFY was lost; also purges */
-#define PEM_MAX	   4096
+#define PEM_MAX    4096
 #define CURSOR_KEY 32
 
 static struct {
 	struct db_call *call; /* on its way */
 	bool again;
 	bool timer;
-	struct signer signer; /* members malloc'd; kid NULL: none */
+	struct {
+		char *kid, *pem, *public_pem;
+	} mine; /* owned; all NULL: none */
 	char *set;
 } keys;
 
@@ -46,8 +48,8 @@ keys_load(void)
 {
 	const struct statement *statement = statement_named("oauth_keys");
 	static const struct args none;
-	const struct variant *variant = statement == NULL ?
-	    NULL : statement_variant(statement, &none);
+	const struct variant *variant =
+	    statement == NULL ? NULL : statement_variant(statement, &none);
 
 	if (variant == NULL)
 		fatal("keys_load: no statement oauth_keys");
@@ -85,12 +87,12 @@ loaded(void *arg)
 {
 	struct db_call *call = keys.call;
 	bool good = call->state == DB_DONE && call->n > 0 &&
-	    take_over(call->results[call->n - 1]);
+	            take_over(call->results[call->n - 1]);
 
 	(void)arg;
 	if (!good)
-		log_warning("keys_not_loaded",
-		    LOG_STR("sqlstate", call->sqlstate));
+		log_warning(
+		    "keys_not_loaded", LOG_STR("sqlstate", call->sqlstate));
 	keys.call = NULL;
 	db_drop(call);
 	if (!keys.timer) {
@@ -142,7 +144,7 @@ read_private(const char *kid)
 
 	if (n < 0 || (size_t)n >= sizeof(path) ||
 	    strspn(kid, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			"0123456789-_") != JWK_KID_MAX - 1)
+	                "0123456789-_") != JWK_KID_MAX - 1)
 		return NULL;
 
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -170,15 +172,14 @@ read_private(const char *kid)
 }
 
 static void
-forget_signer(struct signer *signer)
+forget_signer(void)
 {
-	if (signer->pem != NULL)
-		OPENSSL_cleanse((void *)(uintptr_t)signer->pem,
-		    strlen(signer->pem));
-	free((void *)(uintptr_t)signer->kid);
-	free((void *)(uintptr_t)signer->pem);
-	free((void *)(uintptr_t)signer->public_pem);
-	*signer = (struct signer){ 0 };
+	if (keys.mine.pem != NULL)
+		OPENSSL_cleanse(keys.mine.pem, strlen(keys.mine.pem));
+	free(keys.mine.kid);
+	free(keys.mine.pem);
+	free(keys.mine.public_pem);
+	memset(&keys.mine, 0, sizeof(keys.mine));
 }
 
 static void
@@ -189,7 +190,7 @@ take_signer(const json_t *list)
 	enum token_alg alg;
 	size_t i;
 
-	forget_signer(&keys.signer);
+	forget_signer();
 	json_array_foreach (list, i, item) {
 		state = json_string_value(json_object_get(item, "state"));
 		if (state != NULL && strcmp(state, "active") == 0)
@@ -201,12 +202,10 @@ take_signer(const json_t *list)
 		log_warning("no_active_key", LOG_INT("keys", i));
 		return;
 	}
-	keys.signer = (struct signer){
-		.kid = strdup(kid),
-		.pem = read_private(kid),
-		.public_pem = jwk_pem(json_object_get(active, "jwk"), &alg,
-		    &why),
-	};
+	keys.mine.kid = strdup(kid);
+	keys.mine.pem = read_private(kid);
+	keys.mine.public_pem =
+	    jwk_pem(json_object_get(active, "jwk"), &alg, &why);
 }
 
 /* All of it at once: what verifies, what signs, what is published. */
@@ -215,30 +214,36 @@ take_over(const PGresult *result)
 {
 	const char *text = column(result, "keys");
 	const char *set = column(result, "body");
-	json_auto_t *list = text == NULL ?
-	    NULL : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+	json_auto_t *list =
+	    text == NULL ? NULL
+	                 : json_loads(text, JSON_REJECT_DUPLICATES, NULL);
 
 	if (list == NULL || set == NULL)
 		return false;
 	if (!caller_keys(list))
-		log_error("keys_incomplete",
-		    LOG_INT("keys", json_array_size(list)));
+		log_error(
+		    "keys_incomplete", LOG_INT("keys", json_array_size(list)));
 	take_signer(list);
 	free(keys.set);
 	keys.set = strdup(set);
 	take_cursor_secret(column(result, "cursor"));
 	log_info("keys_loaded", LOG_INT("keys", json_array_size(list)),
-	    LOG_STR("signer", keys.signer.kid));
+	    LOG_STR("signer", keys.mine.kid));
 	return true;
 }
 
 const struct signer *
 keys_signer(void)
 {
-	const struct signer *s = &keys.signer;
+	static struct signer signer;
 
-	return s->kid != NULL && s->pem != NULL && s->public_pem != NULL ?
-	    s : NULL;
+	if (keys.mine.kid == NULL || keys.mine.pem == NULL ||
+	    keys.mine.public_pem == NULL)
+		return NULL;
+	signer = (struct signer){ .kid = keys.mine.kid,
+		.pem = keys.mine.pem,
+		.public_pem = keys.mine.public_pem };
+	return &signer;
 }
 
 const char *

@@ -9,7 +9,7 @@
 /* What tokens are signed with. Borrowed until the event loop runs again. */
 struct signer {
 	const char *kid;
-	const char *pem;	/* private */
+	const char *pem; /* private */
 	const char *public_pem;
 };
 

@@ -35,8 +35,8 @@ json_t *load_follow(struct load *load, json_t *node);
 
 /* Fill the parameters of op from the path item and the operation; path ones
  * first, in the order of the template. */
-bool load_parameters(struct load *load, struct operation *op, json_t *shared,
-    json_t *own);
+bool load_parameters(
+    struct load *load, struct operation *op, json_t *shared, json_t *own);
 
 /* Fill paged and sorts from x-page, which may be NULL. */
 bool load_page(struct load *load, struct operation *op, json_t *page);

@@ -16,7 +16,7 @@
 
 #define LINE_MAX_LEN 4096
 #define NUMBER_LEN   24 /* of an int64_t, and more */
-#define CLOSE_LEN    3	/* "}\n and one to spare */
+#define CLOSE_LEN    3  /* "}\n and one to spare */
 
 struct line {
 	char text[LINE_MAX_LEN];
@@ -68,8 +68,8 @@ add_time(struct line *line)
 	gmtime_r(&now.tv_sec, &utc);
 	len = strftime(text, sizeof(text), "{\"ts\":\"%Y-%m-%dT%H:%M:%S", &utc);
 	add_raw(line, text, len);
-	len = (size_t)snprintf(text, sizeof(text), ".%03ldZ\"",
-	    now.tv_nsec / 1000000);
+	len = (size_t)snprintf(
+	    text, sizeof(text), ".%03ldZ\"", now.tv_nsec / 1000000);
 	add_raw(line, text, len);
 }
 
@@ -86,8 +86,8 @@ add_field(struct line *line, const struct log_field *field)
 	if (!add_name(line, field->name, NUMBER_LEN))
 		return;
 	add_raw(line, number,
-	    (size_t)snprintf(number, sizeof(number), "%" PRId64,
-		field->number));
+	    (size_t)snprintf(
+	        number, sizeof(number), "%" PRId64, field->number));
 }
 
 /* False if name and a value of value_len do not fit any more. */
@@ -145,11 +145,11 @@ escape(const unsigned char *text, char *out, size_t *used)
 static size_t
 utf8_len(const unsigned char *text)
 {
-	size_t len = *text < 0x80			 ? 1
-	    : *text >= 0xc2 && *text <= 0xdf ? 2
-	    : *text >= 0xe0 && *text <= 0xef ? 3
-	    : *text >= 0xf0 && *text <= 0xf4 ? 4
-					     : 0;
+	size_t len = *text < 0x80                     ? 1
+	             : *text >= 0xc2 && *text <= 0xdf ? 2
+	             : *text >= 0xe0 && *text <= 0xef ? 3
+	             : *text >= 0xf0 && *text <= 0xf4 ? 4
+	                                              : 0;
 
 	for (size_t i = 1; i < len; i++)
 		if ((text[i] & 0xc0) != 0x80)

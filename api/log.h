@@ -12,7 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum log_level { LOG_LEVEL_INFO, LOG_LEVEL_WARNING, LOG_LEVEL_ERROR };
+enum log_level {
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_ERROR
+};
 
 struct log_field {
 	const char *name;
@@ -28,19 +32,20 @@ log_text(const char *text)
 }
 
 #define LOG_STR(n, v) ((struct log_field){ .name = (n), .text = log_text(v) })
-#define LOG_INT(n, v) ((struct log_field){ .name = (n), .number = (int64_t)(v) })
+#define LOG_INT(n, v)                                                          \
+	((struct log_field){ .name = (n), .number = (int64_t)(v) })
 
-#define LOG_FIELDS(...)                                   \
-	((const struct log_field[]){ __VA_ARGS__ }),      \
-	    sizeof((const struct log_field[]){ __VA_ARGS__ }) / \
-		sizeof(struct log_field)
+#define LOG_FIELDS(...)                                                        \
+	((const struct log_field[]){ __VA_ARGS__ }),                           \
+	    sizeof((const struct log_field[]){ __VA_ARGS__ }) /                \
+	        sizeof(struct log_field)
 
 /* At least one field is needed: every event says something. */
-#define log_info(event, ...) \
+#define log_info(event, ...)                                                   \
 	log_write(LOG_LEVEL_INFO, event, LOG_FIELDS(__VA_ARGS__))
-#define log_warning(event, ...) \
+#define log_warning(event, ...)                                                \
 	log_write(LOG_LEVEL_WARNING, event, LOG_FIELDS(__VA_ARGS__))
-#define log_error(event, ...) \
+#define log_error(event, ...)                                                  \
 	log_write(LOG_LEVEL_ERROR, event, LOG_FIELDS(__VA_ARGS__))
 
 /* Adds ts and level; one write(2) per line, so that lines never mix. */

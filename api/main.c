@@ -32,12 +32,12 @@
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 #define EXPORTED      __attribute__((visibility("default")))
 
-#define WHY_LEN		 512
-#define DATABASE_WAIT_S	 30
-#define CONNECT_TIMEOUT	 "5"
-#define TICK_MS		 200
-#define DRAIN_LEAST_MS	 500 /* front.c closes idle connections meanwhile */
-#define DRAIN_STEP_MS	 20
+#define WHY_LEN         512
+#define DATABASE_WAIT_S 30
+#define CONNECT_TIMEOUT "5"
+#define TICK_MS         200
+#define DRAIN_LEAST_MS  500 /* front.c closes idle connections meanwhile */
+#define DRAIN_STEP_MS   20
 
 EXPORTED void kore_parent_configure(int argc, char **argv);
 EXPORTED void kore_worker_configure(void);
@@ -77,6 +77,7 @@ static const char *const lane_users[N_LANES] = {
  * seccomp_tracing, and what the sources say of rarer paths. A call that is
  * missing here kills the worker.
  */
+/* cppcheck-suppress unknownMacro */
 KORE_SECCOMP_FILTER("gusp",
     /* stat and fstat, opendir, realloc of large blocks */
     KORE_SYSCALL_ALLOW(newfstatat), KORE_SYSCALL_ALLOW(getdents64),
@@ -84,8 +85,8 @@ KORE_SECCOMP_FILTER("gusp",
     /* getaddrinfo */
     KORE_SYSCALL_ALLOW(uname), KORE_SYSCALL_ALLOW(sendmmsg),
     /* getaddrinfo, sorting several addresses (check_pf.c; not seen) */
-    KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_NETLINK),
-    KORE_SYSCALL_ALLOW(bind), KORE_SYSCALL_ALLOW(recvmsg),
+    KORE_SYSCALL_ALLOW_ARG(socket, 0, AF_NETLINK), KORE_SYSCALL_ALLOW(bind),
+    KORE_SYSCALL_ALLOW(recvmsg),
     /* front.c: the end of a refusal */
     KORE_SYSCALL_ALLOW(shutdown),
     /* abort(), so that it is told from a violation */
@@ -107,7 +108,7 @@ kore_parent_configure(int argc, char **argv)
 
 	(void)argc;
 	(void)argv;
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	(void)setvbuf(stdout, NULL, _IOLBF, 0);
 	for (size_t i = 0; i < N_ELEMENTS(start); i++) {
 		if (start[i].run(why, sizeof(why)))
 			continue;
@@ -138,8 +139,8 @@ load_problems(char *why, size_t why_len)
 static bool
 set_up(char *why, size_t why_len)
 {
-	(void)why;
 	(void)why_len;
+	*why = '\0';
 	metrics_setup();
 	rate_setup();
 	answer_setup();
@@ -158,7 +159,7 @@ check_database(char *why, size_t why_len)
 		bool good = PQstatus(conn) == CONNECTION_OK;
 
 		if (!good)
-			snprintf(why, why_len, "%s: %s", lane_users[lane],
+			(void)snprintf(why, why_len, "%s: %s", lane_users[lane],
 			    PQerrorMessage(conn));
 		else
 			good = statements_check(conn, lane, why, why_len);
@@ -180,7 +181,7 @@ connect_as(const char *user)
 	const char *const values[] = { config.database_url, user, "gusp-check",
 		"-c search_path=gusp,public", "disable", CONNECT_TIMEOUT,
 		config.passfile, NULL };
-	uint64_t end = kore_time_ms() + DATABASE_WAIT_S * 1000;
+	uint64_t end = kore_time_ms() + DATABASE_WAIT_MS;
 
 	for (;;) {
 		PGconn *conn = PQconnectdbParams(names, values, 1);
@@ -192,7 +193,7 @@ connect_as(const char *user)
 		log_warning("database_unreachable", LOG_STR("user", user),
 		    LOG_STR("why", PQerrorMessage(conn)));
 		PQfinish(conn);
-		sleep(1); /* a signal ends it early */
+		(void)sleep(1); /* a signal ends it early */
 		if (sig_recv == SIGTERM || sig_recv == SIGINT ||
 		    sig_recv == SIGQUIT)
 			fatal("stopped while waiting for the database");
@@ -234,8 +235,8 @@ kore_worker_teardown(void)
 	front_drain();
 	stop_accepting();
 	while (now - begun < most &&
-	    (now - begun < DRAIN_LEAST_MS || exchange_count() > 0 ||
-		front_busy() > 0)) {
+	       (now - begun < DRAIN_LEAST_MS || exchange_count() > 0 ||
+	           front_busy() > 0)) {
 		kore_platform_event_wait(DRAIN_STEP_MS);
 		now = kore_time_ms();
 		kore_timer_run(now);
@@ -257,6 +258,6 @@ stop_accepting(void)
 	struct listener *l;
 
 	LIST_FOREACH(server, &kore_servers, list)
-		LIST_FOREACH(l, &server->listeners, list)
-			kore_platform_event_schedule(l->fd, 0, 0, l);
+	LIST_FOREACH(l, &server->listeners, list)
+	kore_platform_event_schedule(l->fd, 0, 0, l);
 }

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "oauth.h"
 #include "caller.h"
 #include "client.h"
 #include "clock.h"
@@ -14,6 +13,7 @@
 #include "keys.h"
 #include "log.h"
 #include "native.h"
+#include "oauth.h"
 #include "oauth_reply.h"
 #include "token.h"
 
@@ -34,8 +34,8 @@ const struct native oauth_natives[] = {
 };
 const size_t n_oauth_natives = N_ELEMENTS(oauth_natives);
 
-static enum next issue(struct exchange *x, const struct client *client,
-    const char *scope);
+static enum next
+issue(struct exchange *x, const struct client *client, const char *scope);
 
 void
 oauth_load_keys(void)
@@ -49,7 +49,8 @@ oauth_ready(void)
 	return caller_ready();
 }
 
-/* --- POST /oauth/token ------------------------------------------------------ */
+/* --- POST /oauth/token ------------------------------------------------------
+ */
 
 static bool
 listed(const json_t *list, const char *word, size_t len)
@@ -71,8 +72,8 @@ listed(const json_t *list, const char *word, size_t len)
 static const char *
 granted(struct exchange *x, const char *scopes, const char *asked)
 {
-	json_auto_t *owned = scopes == NULL ? NULL : json_loads(scopes, 0,
-	    NULL);
+	json_auto_t *owned =
+	    scopes == NULL ? NULL : json_loads(scopes, 0, NULL);
 	json_auto_t *given = json_array();
 	const char *out = "";
 	const json_t *item;
@@ -105,7 +106,8 @@ token_post(struct exchange *x)
 	const char *grant = form_get(&form, "grant_type");
 
 	if (grant == NULL)
-		return oauth_fault(x, "invalid_request", "grant_type is missing");
+		return oauth_fault(
+		    x, "invalid_request", "grant_type is missing");
 	if (strcmp(grant, "client_credentials") != 0)
 		return oauth_fault(x, "unsupported_grant_type",
 		    "only client_credentials is supported");
@@ -113,8 +115,7 @@ token_post(struct exchange *x)
 		return oauth_fault(x, "unauthorized_client",
 		    "the membership of this client has ended");
 
-	const char *scope = granted(x, client.scopes,
-	    form_get(&form, "scope"));
+	const char *scope = granted(x, client.scopes, form_get(&form, "scope"));
 
 	if (scope == NULL)
 		return oauth_fault(x, "invalid_scope",
@@ -128,24 +129,24 @@ issue(struct exchange *x, const struct client *client, const char *scope)
 	const struct signer *signer = keys_signer();
 	int64_t now_s = clock_now_s();
 	/* enter() refuses tokens that are older than the client's cut. */
-	int64_t from_s = client->issued_from == NULL ?
-	    now_s : strtoll(client->issued_from, NULL, 10);
+	int64_t from_s = client->issued_from == NULL
+	                     ? now_s
+	                     : strtoll(client->issued_from, NULL, 10);
 	int64_t issued_s = from_s > now_s ? from_s : now_s;
 	json_auto_t *claims = json_pack(
-	    "{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}",
-	    "iss", config.issuer,
-	    "aud", json_sprintf("%s/v1", config.issuer),
-	    "iat", (json_int_t)issued_s,
-	    "exp", (json_int_t)(issued_s + config.token_ttl_s),
-	    "sub", client->id, "client_id", client->id,
-	    "jti", client->jti, "act", client->actor,
+	    "{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "iss",
+	    config.issuer, "aud", json_sprintf("%s/v1", config.issuer), "iat",
+	    (json_int_t)issued_s, "exp",
+	    (json_int_t)(issued_s + config.token_ttl_s), "sub", client->id,
+	    "client_id", client->id, "jti", client->jti, "act", client->actor,
 	    "mbr", client->membership, "role", client->role, "scope", scope);
-	char *token = claims == NULL || signer == NULL ?
-	    NULL : token_sign(claims, signer->kid, signer->pem);
+	char *token = claims == NULL || signer == NULL
+	                  ? NULL
+	                  : token_sign(claims, signer->kid, signer->pem);
 
 	if (token == NULL || strlen(token) > TOKEN_MAX) {
-		log_error("token_not_signed",
-		    LOG_INT("signer", signer != NULL));
+		log_error(
+		    "token_not_signed", LOG_INT("signer", signer != NULL));
 		free(token);
 		return oauth_fail(x, "unavailable", 5);
 	}
@@ -161,7 +162,8 @@ issue(struct exchange *x, const struct client *client, const char *scope)
 	return oauth_answer(x, 200, body);
 }
 
-/* --- POST /oauth/introspect and /oauth/revoke ------------------------------- */
+/* --- POST /oauth/introspect and /oauth/revoke -------------------------------
+ */
 
 static const char *
 text(const json_t *claims, const char *name)
@@ -200,8 +202,8 @@ own_token(struct exchange *x, const char *token)
 	for (size_t i = 0; claims != NULL && i < N_ELEMENTS(numbers); i++)
 		args_set(&x->args, numbers[i].arg,
 		    mem_print(&x->mem, "%lld",
-			(long long)json_integer_value(json_object_get(claims,
-			    numbers[i].claim))));
+		        (long long)json_integer_value(
+		            json_object_get(claims, numbers[i].claim))));
 	return claims;
 }
 
@@ -216,8 +218,8 @@ issued_to(const json_t *claims, const struct client *client)
 static enum next
 introspect_post(struct exchange *x)
 {
-	static const char *const shown[] = { "scope", "client_id", "sub",
-		"aud", "iss", "exp", "iat", "jti" };
+	static const char *const shown[] = { "scope", "client_id", "sub", "aud",
+		"iss", "exp", "iat", "jti" };
 	struct client client;
 	struct form form;
 	enum next next;
@@ -227,8 +229,8 @@ introspect_post(struct exchange *x)
 			return next;
 		const char *body = oauth_column(x, 0, "body");
 
-		return body == NULL ? refuse(x, "internal", NULL) :
-		    oauth_answer(x, 200, body);
+		return body == NULL ? refuse(x, "internal", NULL)
+		                    : oauth_answer(x, 200, body);
 	}
 	if ((next = client_authenticate(x, &form, &client)) != NEXT)
 		return next;
@@ -241,8 +243,8 @@ introspect_post(struct exchange *x)
 	if (claims == NULL || !issued_to(claims, &client))
 		return oauth_answer(x, 200, "{\"active\":false}");
 	for (size_t i = 0; i < N_ELEMENTS(shown); i++)
-		json_object_set(told, shown[i],
-		    json_object_get(claims, shown[i]));
+		json_object_set(
+		    told, shown[i], json_object_get(claims, shown[i]));
 
 	char *dump = json_dumps(told, JSON_COMPACT);
 
@@ -278,7 +280,8 @@ revoke_post(struct exchange *x)
 	return oauth_ask(x, "oauth_revoke", NULL, CLIENT_WORK);
 }
 
-/* --- documents --------------------------------------------------------------- */
+/* --- documents ---------------------------------------------------------------
+ */
 
 static json_t *
 endpoint(const char *path)
@@ -293,13 +296,13 @@ scopes_supported(void)
 	static const char *const way[] = { "components", "securitySchemes",
 		"oauth2", "flows", "clientCredentials", "scopes" };
 	json_t *found = contract.document, *names = json_array();
-	const char *name;
-	json_t *meaning;
 
 	for (size_t i = 0; i < N_ELEMENTS(way); i++)
 		found = json_object_get(found, way[i]);
-	json_object_foreach (found, name, meaning)
-		json_array_append_new(names, json_string(name));
+	for (void *i = json_object_iter(found); i != NULL;
+	     i = json_object_iter_next(found, i))
+		json_array_append_new(
+		    names, json_string(json_object_iter_key(i)));
 	return names;
 }
 
@@ -319,22 +322,19 @@ metadata_get(struct exchange *x)
 		json_auto_t *all = json_pack(
 		    "{s:s, s:o, s:o, s:o, s:o, s:o, s:[], s:[s], s:o, s:o, "
 		    "s:O, s:O, s:O, s:O, s:o, s:[s, s]}",
-		    "issuer", config.issuer,
-		    "token_endpoint", endpoint("/oauth/token"),
-		    "jwks_uri", endpoint("/.well-known/jwks.json"),
+		    "issuer", config.issuer, "token_endpoint",
+		    endpoint("/oauth/token"), "jwks_uri",
+		    endpoint("/.well-known/jwks.json"),
 		    "introspection_endpoint", endpoint("/oauth/introspect"),
 		    "revocation_endpoint", endpoint("/oauth/revoke"),
 		    "service_documentation", endpoint("/docs"),
-		    "response_types_supported",
-		    "grant_types_supported", "client_credentials",
-		    methods, ways, algs, signing,
+		    "response_types_supported", "grant_types_supported",
+		    "client_credentials", methods, ways, algs, signing,
 		    "introspection_endpoint_auth_methods_supported", ways,
 		    "introspection_endpoint_auth_signing_alg_values_supported",
-		    signing,
-		    "revocation_endpoint_auth_methods_supported", ways,
+		    signing, "revocation_endpoint_auth_methods_supported", ways,
 		    "revocation_endpoint_auth_signing_alg_values_supported",
-		    signing,
-		    "scopes_supported", scopes_supported(),
+		    signing, "scopes_supported", scopes_supported(),
 		    "ui_locales_supported", "fr", "en");
 
 		body = all == NULL ? NULL : json_dumps(all, JSON_COMPACT);

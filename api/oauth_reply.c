@@ -2,10 +2,11 @@
 #include <string.h>
 
 #include <kore/kore.h>
+
 #include <kore/http.h>
 
-#include "oauth_reply.h"
 #include "log.h"
+#include "oauth_reply.h"
 #include "statement.h"
 
 enum next
@@ -14,8 +15,8 @@ oauth_answer(struct exchange *x, int status, const char *body)
 	/* RFC 6749 5.1, beside Cache-Control: no-store. */
 	if (x->req != NULL)
 		http_response_header(x->req, "pragma", "no-cache");
-	answer_json(x, status, body, body == NULL ? 0 : strlen(body),
-	    CACHE_NEVER);
+	answer_json(
+	    x, status, body, body == NULL ? 0 : strlen(body), CACHE_NEVER);
 	if (body == NULL)
 		x->answer.type = NULL;
 	return DONE;
@@ -33,8 +34,8 @@ oauth_fault(struct exchange *x, const char *error, const char *description)
 		x->answer.authenticate = "Basic realm=\"gusp\"";
 	return oauth_answer(x, client ? 401 : 400,
 	    mem_print(&x->mem,
-		"{\"error\":\"%s\",\"error_description\":\"%s\"}", error,
-		description));
+	        "{\"error\":\"%s\",\"error_description\":\"%s\"}", error,
+	        description));
 }
 
 /* What is not the client's fault. */
@@ -52,8 +53,8 @@ static void
 add(struct exchange *x, const char *name)
 {
 	const struct statement *statement = statement_named(name);
-	const struct variant *variant = statement == NULL ?
-	    NULL : statement_variant(statement, &x->args);
+	const struct variant *variant =
+	    statement == NULL ? NULL : statement_variant(statement, &x->args);
 
 	if (variant == NULL)
 		fatal("oauth: no statement %s", name);
@@ -63,8 +64,7 @@ add(struct exchange *x, const char *name)
 
 /* Ask one or two statements; the exchange comes back in that phase. */
 enum next
-oauth_ask(struct exchange *x, const char *first, const char *second,
-    int phase)
+oauth_ask(struct exchange *x, const char *first, const char *second, int phase)
 {
 	db_drop(x->call);
 	x->call = db_call(exchange_wake, x);

@@ -15,8 +15,8 @@
 enum next oauth_answer(struct exchange *x, int status, const char *body);
 
 /* A refusal; both texts are constants of ours, without need to be escaped. */
-enum next oauth_fault(struct exchange *x, const char *error,
-    const char *description);
+enum next
+oauth_fault(struct exchange *x, const char *error, const char *description);
 
 /* What is not the client's fault: a problem code. */
 enum next oauth_fail(struct exchange *x, const char *code, int retry_after_s);
@@ -25,8 +25,8 @@ enum next oauth_fail(struct exchange *x, const char *code, int retry_after_s);
  * Ask one or two engine statements, parameters from x->args, in one
  * transaction. The exchange comes back in that phase.
  */
-enum next oauth_ask(struct exchange *x, const char *first, const char *second,
-    int phase);
+enum next
+oauth_ask(struct exchange *x, const char *first, const char *second, int phase);
 
 /* NEXT if the last question was answered, else what to return. */
 enum next oauth_answered(struct exchange *x);

@@ -19,8 +19,9 @@ static const char *const parameter_members[] = { "name", "in", "required",
 
 static const char *const page_members[] = { "item", "sorts" };
 
-static const char *const places[] = { [IN_PATH] = "path",
-	[IN_QUERY] = "query", [IN_HEADER] = "header" };
+static const char *const places[] = {
+	[IN_PATH] = "path", [IN_QUERY] = "query", [IN_HEADER] = "header"
+};
 
 /* Names that statements use for something else. */
 static const char *const taken[] = { "body", "versions", "after_1", "after_2",
@@ -30,35 +31,33 @@ static const char *const taken[] = { "body", "versions", "after_1", "after_2",
 static const char *const key_types[] = { "text", "uuid", "bigint", "date",
 	"timestamptz", "numeric", "boolean" };
 
-static bool read_parameter(struct load *load, struct operation *op,
-    json_t *node);
+static bool
+read_parameter(struct load *load, struct operation *op, json_t *node);
 static bool read_place(struct load *load, struct parameter *p, json_t *node);
-static bool read_header(struct load *load, struct operation *op,
-    struct parameter *p);
-static bool read_schema(struct load *load, struct parameter *p,
-    json_t *node);
-static bool read_default(struct load *load, struct parameter *p,
-    json_t *schema);
+static bool
+read_header(struct load *load, struct operation *op, struct parameter *p);
+static bool read_schema(struct load *load, struct parameter *p, json_t *node);
+static bool
+read_default(struct load *load, struct parameter *p, json_t *schema);
 static bool order_path(struct load *load, struct operation *op);
 static bool check_room(struct load *load, const struct operation *op);
-static bool read_sort(struct load *load, struct operation *op,
-    const char *name, json_t *types);
-static bool check_page_parameters(struct load *load,
-    const struct operation *op);
+static bool read_sort(
+    struct load *load, struct operation *op, const char *name, json_t *types);
+static bool
+check_page_parameters(struct load *load, const struct operation *op);
 
 bool
-load_parameters(struct load *load, struct operation *op, json_t *shared,
-    json_t *own)
+load_parameters(
+    struct load *load, struct operation *op, json_t *shared, json_t *own)
 {
 	json_t *lists[] = { shared, own };
 	size_t n = json_array_size(shared) + json_array_size(own);
 
-	op->parameters = mem_take(load->mem,
-	    (n + 1) * sizeof(*op->parameters));
+	op->parameters = mem_take(load->mem, (n + 1) * sizeof(*op->parameters));
 	for (size_t l = 0; l < N_ELEMENTS(lists); l++)
 		for (size_t i = 0; i < json_array_size(lists[l]); i++)
-			if (!read_parameter(load, op,
-				json_array_get(lists[l], i)))
+			if (!read_parameter(
+			        load, op, json_array_get(lists[l], i)))
 				return false;
 	return order_path(load, op) && check_room(load, op);
 }
@@ -78,9 +77,9 @@ read_parameter(struct load *load, struct operation *op, json_t *node)
 	struct parameter *p = &op->parameters[op->n_parameters];
 
 	node = load_follow(load, node);
-	if (node == NULL || !load_only(load, node, "a parameter",
-				parameter_members,
-				N_ELEMENTS(parameter_members)))
+	if (node == NULL ||
+	    !load_only(load, node, "a parameter", parameter_members,
+	        N_ELEMENTS(parameter_members)))
 		return false;
 	p->name = json_string_value(json_object_get(node, "name"));
 	if (p->name == NULL)
@@ -95,12 +94,14 @@ read_parameter(struct load *load, struct operation *op, json_t *node)
 	if (p->in == IN_HEADER)
 		return read_header(load, op, p);
 	if (is_one_of(p->name, taken, N_ELEMENTS(taken)) ||
-	    p->name[strspn(p->name,
-		"abcdefghijklmnopqrstuvwxyz0123456789_")] != '\0')
-		return load_fail(load, "parameter '%s' has a name that "
-		    "statements cannot use", p->name);
+	    p->name[strspn(p->name, "abcdefghijklmnopqrstuvwxyz0123456789_")] !=
+	        '\0')
+		return load_fail(load,
+		    "parameter '%s' has a name that "
+		    "statements cannot use",
+		    p->name);
 	return read_schema(load, p, node) &&
-	    read_default(load, p, json_object_get(node, "schema"));
+	       read_default(load, p, json_object_get(node, "schema"));
 }
 
 static bool
@@ -131,8 +132,8 @@ read_header(struct load *load, struct operation *op, struct parameter *p)
 		p->name = header_names[read[i]];
 		p->pg_type = "text";
 		op->if_match = op->if_match || read[i] == HEADER_IF_MATCH;
-		op->idempotent = op->idempotent ||
-		    read[i] == HEADER_IDEMPOTENCY_KEY;
+		op->idempotent =
+		    op->idempotent || read[i] == HEADER_IDEMPOTENCY_KEY;
 		return true;
 	}
 	return load_fail(load, "nothing reads the header %s", p->name);
@@ -150,17 +151,25 @@ read_schema(struct load *load, struct parameter *p, json_t *node)
 	p->list = schema_items(p->schema) != NULL;
 	p->pg_type = schema_pg_type(p->schema);
 	if (p->pg_type == NULL)
-		return load_fail(load, "parameter '%s': no such type in a "
-		    "query", p->name);
+		return load_fail(load,
+		    "parameter '%s': no such type in a "
+		    "query",
+		    p->name);
 	if (p->list && p->in != IN_QUERY)
-		return load_fail(load, "parameter '%s': lists are for the "
-		    "query", p->name);
+		return load_fail(load,
+		    "parameter '%s': lists are for the "
+		    "query",
+		    p->name);
 	if (p->list && !json_is_false(json_object_get(node, "explode")))
-		return load_fail(load, "parameter '%s': lists are comma "
-		    "separated, explode: false", p->name);
+		return load_fail(load,
+		    "parameter '%s': lists are comma "
+		    "separated, explode: false",
+		    p->name);
 	if (p->in == IN_PATH && !p->required)
-		return load_fail(load, "parameter '%s': required: true is "
-		    "missing", p->name);
+		return load_fail(load,
+		    "parameter '%s': required: true is "
+		    "missing",
+		    p->name);
 	return true;
 }
 
@@ -173,21 +182,25 @@ read_default_list(struct load *load, struct parameter *p, json_t *value)
 	size_t i;
 
 	if (!json_is_array(value) || json_array_size(value) == 0)
-		return load_fail(load, "parameter '%s': its default is no list",
-		    p->name);
-	json_array_foreach(value, i, element) {
+		return load_fail(
+		    load, "parameter '%s': its default is no list", p->name);
+	json_array_foreach (value, i, element) {
 		const char *one = json_string_value(element);
 
 		if (one == NULL)
-			return load_fail(load, "parameter '%s': its default is "
-			    "no list of strings", p->name);
-		code = schema_check_text(schema_items(p->schema), one,
-		    load->mem, &arg);
+			return load_fail(load,
+			    "parameter '%s': its default is "
+			    "no list of strings",
+			    p->name);
+		code = schema_check_text(
+		    schema_items(p->schema), one, load->mem, &arg);
 		if (code != NULL)
-			return load_fail(load, "parameter '%s': its default "
-			    "breaks %s", p->name, code);
+			return load_fail(load,
+			    "parameter '%s': its default "
+			    "breaks %s",
+			    p->name, code);
 		text = text == NULL ? one
-				    : mem_print(load->mem, "%s,%s", text, one);
+		                    : mem_print(load->mem, "%s,%s", text, one);
 	}
 	p->fallback = text;
 	return true;
@@ -203,8 +216,10 @@ read_default(struct load *load, struct parameter *p, json_t *schema)
 	if (value == NULL)
 		return true;
 	if (p->required)
-		return load_fail(load, "parameter '%s': a default is for "
-		    "optional parameters", p->name);
+		return load_fail(load,
+		    "parameter '%s': a default is for "
+		    "optional parameters",
+		    p->name);
 	if (p->list)
 		return read_default_list(load, p, value);
 	if (json_is_string(value))
@@ -215,11 +230,13 @@ read_default(struct load *load, struct parameter *p, json_t *schema)
 	else if (json_is_boolean(value))
 		p->fallback = json_is_true(value) ? "true" : "false";
 	else
-		return load_fail(load, "parameter '%s': unknown default",
-		    p->name);
+		return load_fail(
+		    load, "parameter '%s': unknown default", p->name);
 	code = schema_check_text(p->schema, p->fallback, load->mem, &arg);
-	return code == NULL || load_fail(load, "parameter '%s': its default "
-	    "breaks %s", p->name, code);
+	return code == NULL || load_fail(load,
+	                           "parameter '%s': its default "
+	                           "breaks %s",
+	                           p->name, code);
 }
 
 /* Bring the path parameters to the front, in the order of the template. */
@@ -234,13 +251,13 @@ order_path(struct load *load, struct operation *op)
 		size_t i = n;
 
 		while (i < op->n_parameters &&
-		    (op->parameters[i].in != IN_PATH ||
-			strlen(op->parameters[i].name) != len ||
-			strncmp(op->parameters[i].name, c, len) != 0))
+		       (op->parameters[i].in != IN_PATH ||
+		           strlen(op->parameters[i].name) != len ||
+		           strncmp(op->parameters[i].name, c, len) != 0))
 			i++;
 		if (i == op->n_parameters)
-			return load_fail(load, "{%.*s} is not a parameter",
-			    (int)len, c);
+			return load_fail(
+			    load, "{%.*s} is not a parameter", (int)len, c);
 
 		struct parameter found = op->parameters[i];
 
@@ -249,12 +266,14 @@ order_path(struct load *load, struct operation *op)
 		op->parameters[n++] = found;
 	}
 	if (n > ROUTE_ARGS_MAX)
-		return load_fail(load, "more than %d path parameters",
-		    ROUTE_ARGS_MAX);
+		return load_fail(
+		    load, "more than %d path parameters", ROUTE_ARGS_MAX);
 	for (size_t i = n; i < op->n_parameters; i++)
 		if (op->parameters[i].in == IN_PATH)
-			return load_fail(load, "parameter '%s' is not in the "
-			    "path", op->parameters[i].name);
+			return load_fail(load,
+			    "parameter '%s' is not in the "
+			    "path",
+			    op->parameters[i].name);
 	return true;
 }
 
@@ -276,8 +295,10 @@ check_room(struct load *load, const struct operation *op)
 		else if (schema_enum(p->schema) != NULL)
 			n++;
 	}
-	return n <= ARGS_MAX || load_fail(load, "parameters and their values "
-	    "need %zu arguments, there are %d", n, ARGS_MAX);
+	return n <= ARGS_MAX || load_fail(load,
+	                            "parameters and their values "
+	                            "need %zu arguments, there are %d",
+	                            n, ARGS_MAX);
 }
 
 bool
@@ -290,20 +311,20 @@ load_page(struct load *load, struct operation *op, json_t *page)
 
 	if (page == NULL)
 		return true;
-	if (!load_only(load, page, "x-page", page_members,
-		N_ELEMENTS(page_members)))
+	if (!load_only(
+	        load, page, "x-page", page_members, N_ELEMENTS(page_members)))
 		return false;
 	if (op->method != METHOD_GET)
 		return load_fail(load, "x-page is for GET");
-	if (item == NULL || schema_resolve(load->document,
-				mem_print(load->mem,
-				    "#/components/schemas/%s", item)) == NULL)
+	if (item == NULL ||
+	    schema_resolve(load->document,
+	        mem_print(load->mem, "#/components/schemas/%s", item)) == NULL)
 		return load_fail(load, "x-page: item names no schema");
 	if (json_object_size(sorts) == 0)
 		return load_fail(load, "x-page: no sorts");
-	op->sorts = mem_take(load->mem,
-	    json_object_size(sorts) * sizeof(*op->sorts));
-	json_object_foreach(sorts, name, types)
+	op->sorts =
+	    mem_take(load->mem, json_object_size(sorts) * sizeof(*op->sorts));
+	json_object_foreach (sorts, name, types)
 		if (!read_sort(load, op, name, types))
 			return false;
 	op->paged = true;
@@ -311,8 +332,8 @@ load_page(struct load *load, struct operation *op, json_t *page)
 }
 
 static bool
-read_sort(struct load *load, struct operation *op, const char *name,
-    json_t *types)
+read_sort(
+    struct load *load, struct operation *op, const char *name, json_t *types)
 {
 	struct sort *sort = &op->sorts[op->n_sorts++];
 	size_t n = json_array_size(types);
@@ -326,8 +347,7 @@ read_sort(struct load *load, struct operation *op, const char *name,
 
 		if (type == NULL ||
 		    !is_one_of(type, key_types, N_ELEMENTS(key_types)))
-			return load_fail(load, "sort '%s': unknown type",
-			    name);
+			return load_fail(load, "sort '%s': unknown type", name);
 		sort->types[sort->n_types++] = type;
 	}
 	return true;
@@ -352,14 +372,14 @@ check_page_parameters(struct load *load, const struct operation *op)
 	if (limit == NULL || limit->fallback == NULL ||
 	    strcmp(limit->pg_type, "bigint") != 0)
 		return load_fail(load, "a page without parameter limit, an "
-		    "integer with a default");
+		                       "integer with a default");
 	if (query_parameter(op, "cursor") == NULL)
 		return load_fail(load, "a page without parameter cursor");
 	if (op->n_sorts > 1 &&
 	    (sort == NULL ||
-		json_array_size(schema_enum(sort->schema)) != op->n_sorts))
+	        json_array_size(schema_enum(sort->schema)) != op->n_sorts))
 		return load_fail(load, "a page without parameter sort, an "
-		    "enumeration of its sorts");
+		                       "enumeration of its sorts");
 	if (op->n_sorts == 1 && sort != NULL)
 		return load_fail(load, "a parameter sort for one order");
 	return true;

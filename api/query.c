@@ -143,6 +143,14 @@ send_replay(struct exchange *x)
 	return exchange_send(x, query_lane(x->caller.role));
 }
 
+/* feature_not_supported of a cached plan, invalid_sql_statement_name. */
+static bool
+is_stale_plan(const struct db_call *call)
+{
+	return strcmp(call->sqlstate, "0A000") == 0 ||
+	    strcmp(call->sqlstate, "26000") == 0;
+}
+
 static enum next
 read_failure(struct exchange *x)
 {
@@ -164,8 +172,12 @@ read_failure(struct exchange *x)
 	case DB_DONE:
 		break;
 	}
-	/* Nothing is known of a lost call. A read may be asked again, once. */
-	if (reads && x->phase == SENT) {
+	/*
+	 * Nothing is known of a lost call, unless PostgreSQL said that a plan
+	 * was stale: then it did nothing. A read, or a call that did nothing,
+	 * is sent again, once.
+	 */
+	if ((reads || is_stale_plan(call)) && x->phase == SENT) {
 		db_drop(x->call);
 		x->call = NULL;
 		return send_operation(x, SENT_AGAIN);

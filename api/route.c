@@ -27,8 +27,8 @@ struct walk {
 static struct mem forever;
 static struct node *root;
 
-static const struct node *find(const struct node *node, const char *path,
-    struct walk *walk);
+static const struct node *
+find(const struct node *node, const char *path, struct walk *walk);
 
 static struct node *
 child(struct node *node, const char *text, size_t len)
@@ -36,7 +36,7 @@ child(struct node *node, const char *text, size_t len)
 	struct node **place = text[0] == '{' ? &node->any : &node->literal;
 
 	while (*place != NULL && text[0] != '{' &&
-	    ((*place)->len != len || memcmp((*place)->text, text, len) != 0))
+	       ((*place)->len != len || memcmp((*place)->text, text, len) != 0))
 		place = &(*place)->next;
 	if (*place == NULL) {
 		*place = mem_take(&forever, sizeof(**place));
@@ -68,20 +68,19 @@ route_build(void)
 }
 
 void
-route_find(enum method method, const char *path, struct mem *mem,
-    struct route *out)
+route_find(
+    enum method method, const char *path, struct mem *mem, struct route *out)
 {
 	struct walk walk = { .n = 0 };
-	const struct node *node = root == NULL || path[0] != '/'
-	    ? NULL
-	    : find(root, path, &walk);
+	const struct node *node =
+	    root == NULL || path[0] != '/' ? NULL : find(root, path, &walk);
 
 	*out = (struct route){ 0 };
 	if (node == NULL)
 		return;
 	out->methods = node->methods;
-	out->operation = node->operations[method == METHOD_HEAD ? METHOD_GET
-								: method];
+	out->operation =
+	    node->operations[method == METHOD_HEAD ? METHOD_GET : method];
 	for (size_t i = 0; i < walk.n; i++)
 		out->args[i] = mem_copy(mem, walk.start[i], walk.len[i]);
 	out->n_args = walk.n;

@@ -35,8 +35,8 @@ static void check(struct run *run, const struct schema *schema,
     const json_t *value, const struct spot *spot);
 
 bool
-schema_check(const struct schema *schema, const json_t *value,
-    struct mem *mem, struct violations *out)
+schema_check(const struct schema *schema, const json_t *value, struct mem *mem,
+    struct violations *out)
 {
 	struct run run = { .mem = mem, .out = out };
 	struct spot root = { 0 };
@@ -58,8 +58,7 @@ pointer_to(struct mem *mem, const struct spot *spot)
 	if (spot->key == NULL)
 		return mem_print(mem, "%s/%zu", above, spot->index);
 
-	char *text = mem_take(mem,
-	    strlen(above) + 2 * strlen(spot->key) + 2);
+	char *text = mem_take(mem, strlen(above) + 2 * strlen(spot->key) + 2);
 	char *end = text + strlen(above);
 
 	memcpy(text, above, strlen(above));
@@ -76,12 +75,11 @@ pointer_to(struct mem *mem, const struct spot *spot)
 }
 
 static void
-add(struct run *run, const struct spot *spot, const char *code,
-    const char *arg)
+add(struct run *run, const struct spot *spot, const char *code, const char *arg)
 {
 	if (run->out->n < VIOLATIONS_MAX)
-		violation_add(run->out, AT_POINTER,
-		    pointer_to(run->mem, spot), code, arg);
+		violation_add(run->out, AT_POINTER, pointer_to(run->mem, spot),
+		    code, arg);
 }
 
 static const char *
@@ -201,10 +199,10 @@ enum_list(struct run *run, const json_t *values)
 
 	for (size_t i = 0; i < json_array_size(values); i++) {
 		const json_t *value = json_array_get(values, i);
-		const char *text = json_is_string(value)
-		    ? json_string_value(value)
+		const char *text =
+		    json_is_string(value)   ? json_string_value(value)
 		    : json_is_number(value) ? number_text(run, value)
-					    : "null";
+		                            : "null";
 
 		if (strlen(list) + strlen(text) > QUOTE_MAX)
 			return mem_print(run->mem, "%s, …", list);
@@ -243,7 +241,7 @@ check_array(struct run *run, const struct schema *s, const json_t *value,
 			check(run, s->items, json_array_get(value, i), &here);
 		for (size_t j = 0; s->unique && j < i; j++) {
 			if (!json_equal(json_array_get(value, i),
-				json_array_get(value, j)))
+			        json_array_get(value, j)))
 				continue;
 			add(run, &here, "uniqueItems", count(run, j));
 			break;
@@ -275,7 +273,7 @@ check_object(struct run *run, const struct schema *s, const json_t *value,
 		if (json_object_get(value, s->required[i]) == NULL)
 			add(run, &here, "required", s->required[i]);
 	}
-	json_object_foreach(object, key, member) {
+	json_object_foreach (object, key, member) {
 		const struct schema *schema = member_of(s, key);
 		struct spot here = { .up = spot, .key = key };
 
@@ -301,8 +299,8 @@ check_geometry(struct run *run, const struct schema *s, const json_t *value,
 		return;
 	if (run->out->n < VIOLATIONS_MAX)
 		violation_add(run->out, AT_POINTER,
-		    mem_print(run->mem, "%s%s", pointer_to(run->mem, spot),
-			fault.at),
+		    mem_print(
+		        run->mem, "%s%s", pointer_to(run->mem, spot), fault.at),
 		    fault.code, fault.arg);
 }
 
@@ -327,7 +325,7 @@ check(struct run *run, const struct schema *s, const json_t *value,
 	else if ((type & TYPE_ARRAY) != 0)
 		check_array(run, s, value, spot);
 	else if ((type & TYPE_OBJECT) != 0 && s->format != NULL &&
-	    s->format->geometry != 0)
+	         s->format->geometry != 0)
 		check_geometry(run, s, value, spot);
 	else if ((type & TYPE_OBJECT) != 0)
 		check_object(run, s, value, spot);
@@ -406,8 +404,8 @@ schema_check_texts(const struct schema *schema, const char *const *texts,
 	json_auto_t *list = json_array();
 
 	for (size_t i = 0; i < n && i <= schema->max_items; i++) {
-		const char *code = schema_check_text(schema->items, texts[i],
-		    mem, arg);
+		const char *code =
+		    schema_check_text(schema->items, texts[i], mem, arg);
 
 		if (code != NULL)
 			return code;
@@ -436,7 +434,7 @@ bool
 schema_is_instant(const struct schema *schema)
 {
 	return schema->format != NULL &&
-	    strcmp(schema->format->name, "date-time") == 0;
+	       strcmp(schema->format->name, "date-time") == 0;
 }
 
 const char *
@@ -451,7 +449,7 @@ schema_pg_type(const struct schema *schema)
 	switch (schema->types) {
 	case TYPE_STRING:
 		return schema->format != NULL ? schema->format->pg_type
-					      : "text";
+		                              : "text";
 	case TYPE_INTEGER:
 		return "bigint";
 	case TYPE_BOOLEAN:

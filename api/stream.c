@@ -23,14 +23,18 @@
 #define FRAME_LEN 32 /* CR LF, 16 hex digits, CR LF, CR LF */
 
 /* How the client learns where the body ends. */
-enum framing { BY_LENGTH, BY_CHUNKS, BY_CLOSE };
+enum framing {
+	BY_LENGTH,
+	BY_CHUNKS,
+	BY_CLOSE
+};
 
 struct stream {
 	struct connection *c;
 	struct stream_source source;
 	enum framing framing;
 	size_t left; /* BY_LENGTH: bytes that are still owed */
-	bool begun; /* a chunk went before: its CR LF is owed */
+	bool begun;  /* a chunk went before: its CR LF is owed */
 	bool ended;
 	char frame[FRAME_LEN]; /* in the send queue, before its chunk */
 };
@@ -60,9 +64,8 @@ stream_send(struct http_request *req, int status, size_t len,
 
 	if (len == 0) {
 		req->flags |= HTTP_REQUEST_NO_CONTENT_LENGTH;
-		s->framing = (req->flags & HTTP_VERSION_1_1) != 0 ?
-		    BY_CHUNKS :
-		    BY_CLOSE;
+		s->framing =
+		    (req->flags & HTTP_VERSION_1_1) != 0 ? BY_CHUNKS : BY_CLOSE;
 	}
 	if (s->framing == BY_CHUNKS)
 		http_response_header(req, "transfer-encoding", "chunked");
@@ -95,8 +98,8 @@ push(struct stream *s)
 		push_frame(s, len);
 	if (len > 0) {
 		/* Kore only reads the buffer (net.c:net_write). */
-		net_send_stream(s->c, (void *)(uintptr_t)chunk, len, drained,
-		    &nb);
+		net_send_stream(
+		    s->c, (void *)(uintptr_t)chunk, len, drained, &nb);
 		nb->extra = s;
 	} else if (s->framing != BY_CHUNKS) {
 		finish(s);
@@ -111,8 +114,8 @@ push_frame(struct stream *s, size_t len)
 	int n = snprintf(s->frame, sizeof(s->frame), "%s%zx\r\n%s",
 	    s->begun ? "\r\n" : "", len, len == 0 ? "\r\n" : "");
 
-	net_send_stream(s->c, s->frame, (size_t)n, len == 0 ? drained : NULL,
-	    &nb);
+	net_send_stream(
+	    s->c, s->frame, (size_t)n, len == 0 ? drained : NULL, &nb);
 	nb->extra = s;
 	s->begun = true;
 }

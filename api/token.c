@@ -10,13 +10,13 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-#include "token.h"
 #include "base64.h"
 #include "jwk.h"
+#include "token.h"
 
 #define ES256_SIGNATURE 64 /* r and s, RFC 7518 3.4 */
-#define KID_MAX		128
-#define SUBJECT_MAX	255
+#define KID_MAX         128
+#define SUBJECT_MAX     255
 
 /* A token cut in three, each part canonical base64url. */
 struct cut {
@@ -26,12 +26,12 @@ struct cut {
 
 static bool cut(const char *token, size_t len, struct cut *out);
 static json_t *object_of(const char *text, size_t len);
-static const struct token_key *key_for(const json_t *header,
-    token_key_find find, void *arg, const char **why);
-static bool signature_holds(const char *token, size_t len,
-    const struct token_key *key);
-static const char *fault_of(const json_t *claims,
-    const struct token_rules *rules);
+static const struct token_key *
+key_for(const json_t *header, token_key_find find, void *arg, const char **why);
+static bool
+signature_holds(const char *token, size_t len, const struct token_key *key);
+static const char *
+fault_of(const json_t *claims, const struct token_rules *rules);
 
 json_t *
 token_verify(const char *token, size_t len, token_key_find find, void *arg,
@@ -100,8 +100,8 @@ object_of(const char *text, size_t len)
 	    memchr(bytes, '\0', n) != NULL)
 		return NULL;
 
-	json_t *value = json_loadb((const char *)bytes, n,
-	    JSON_REJECT_DUPLICATES, NULL);
+	json_t *value =
+	    json_loadb((const char *)bytes, n, JSON_REJECT_DUPLICATES, NULL);
 
 	if (json_is_object(value))
 		return value;
@@ -126,7 +126,7 @@ key_for(const json_t *header, token_key_find find, void *arg, const char **why)
 	    json_object_get(header, "crit") != NULL)
 		return NULL;
 	if (typ != NULL && (!json_is_string(typ) ||
-	    strcmp(json_string_value(typ), "JWT") != 0))
+	                       strcmp(json_string_value(typ), "JWT") != 0))
 		return NULL;
 
 	const struct token_key *key = find(kid, arg);
@@ -152,8 +152,8 @@ signature_holds(const char *token, size_t len, const struct token_key *key)
 	text[len] = '\0';
 
 	bool good = jwt_decode(&jwt, text, (const unsigned char *)key->pem,
-			(int)strlen(key->pem)) == 0 &&
-	    jwt_get_alg(jwt) == wanted[key->alg];
+	                (int)strlen(key->pem)) == 0 &&
+	            jwt_get_alg(jwt) == wanted[key->alg];
 
 	jwt_free(jwt);
 	ERR_clear_error(); /* Kore and others read OpenSSL's queue */
@@ -189,8 +189,9 @@ is_text(const json_t *claim)
 static bool
 has_come(const json_t *instant, int64_t now_s)
 {
-	return instant == NULL || (json_is_integer(instant) &&
-	    json_integer_value(instant) <= now_s + TOKEN_LEEWAY_S);
+	return instant == NULL ||
+	       (json_is_integer(instant) &&
+	           json_integer_value(instant) <= now_s + TOKEN_LEEWAY_S);
 }
 
 /* The first claim that is wrong, in the order of RFC 7519 4.1; or NULL. */
@@ -238,8 +239,8 @@ token_peek(const char *token, size_t len, const char *claim, struct mem *mem)
 
 	if (!is_text(value))
 		return NULL;
-	return mem_copy(mem, json_string_value(value),
-	    json_string_length(value));
+	return mem_copy(
+	    mem, json_string_value(value), json_string_length(value));
 }
 
 char *
@@ -253,7 +254,7 @@ token_sign(const json_t *claims, const char *kid, const char *pem)
 	    jwt_add_header(jwt, "kid", kid) == 0 &&
 	    jwt_add_grants_json(jwt, text) == 0 &&
 	    jwt_set_alg(jwt, JWT_ALG_ES256, (const unsigned char *)pem,
-		(int)strlen(pem)) == 0)
+	        (int)strlen(pem)) == 0)
 		token = jwt_encode_str(jwt);
 	jwt_free(jwt); /* cleanses its copy of the key */
 	ERR_clear_error();

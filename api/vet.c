@@ -79,8 +79,8 @@ static const check checks[] = {
 	check_wishes,
 };
 
-static const char *find_end(const char *text, size_t len, size_t *start,
-    size_t *end);
+static const char *
+find_end(const char *text, size_t len, size_t *start, size_t *end);
 static const char *read_block(struct span text, struct block *block);
 static const char *judge(const struct block *block, struct vetted *out);
 static size_t write_block(const struct block *block, char *out);
@@ -129,7 +129,7 @@ static bool
 is_token(char c)
 {
 	return isalnum((unsigned char)c) ||
-	    (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
+	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
 }
 
 /*
@@ -165,8 +165,8 @@ find_end(const char *text, size_t len, size_t *start, size_t *end)
 		lines = true;
 	}
 	if (*end == 0 ? len >= VET_BLOCK_MAX : *end > VET_BLOCK_MAX)
-		return lines || *start > 0 ? "header_too_large" :
-					     "uri_too_long";
+		return lines || *start > 0 ? "header_too_large"
+		                           : "uri_too_long";
 	return NULL;
 }
 
@@ -214,7 +214,7 @@ static bool
 same_name(struct span name, const char *other)
 {
 	return strlen(other) == name.len &&
-	    strncasecmp(name.at, other, name.len) == 0;
+	       strncasecmp(name.at, other, name.len) == 0;
 }
 
 static bool
@@ -228,8 +228,8 @@ read_request_line(struct span line, struct block *block)
 		return false;
 	block->version = line;
 	return line.len == 8 && memcmp(line.at, "HTTP/", 5) == 0 &&
-	    isdigit((unsigned char)line.at[5]) && line.at[6] == '.' &&
-	    isdigit((unsigned char)line.at[7]);
+	       isdigit((unsigned char)line.at[5]) && line.at[6] == '.' &&
+	       isdigit((unsigned char)line.at[7]);
 }
 
 static enum header
@@ -313,9 +313,9 @@ check_version(const struct block *block, struct vetted *out)
 	if (memcmp(block->version.at, "HTTP/1.1", 8) == 0)
 		return NULL;
 	out->close = true;
-	return memcmp(block->version.at, "HTTP/1.0", 8) == 0 ?
-	    NULL :
-	    "version_unknown";
+	return memcmp(block->version.at, "HTTP/1.0", 8) == 0
+	           ? NULL
+	           : "version_unknown";
 }
 
 /* Names of methods are case-sensitive (RFC 9110 9.1). */
@@ -324,10 +324,9 @@ check_method(const struct block *block, struct vetted *out)
 {
 	enum method m = 0;
 
-	while (m < N_METHODS &&
-	    (strlen(method_names[m]) != block->method.len ||
-		memcmp(method_names[m], block->method.at,
-		    block->method.len) != 0))
+	while (m < N_METHODS && (strlen(method_names[m]) != block->method.len ||
+	                            memcmp(method_names[m], block->method.at,
+	                                block->method.len) != 0))
 		m++;
 	out->method = m;
 	if (m == N_METHODS)
@@ -446,9 +445,8 @@ says(const struct block *block, enum header header, const char *word)
 			continue;
 		while (rest.len > 0) {
 			const char *comma = memchr(rest.at, ',', rest.len);
-			size_t item = comma != NULL ?
-			    (size_t)(comma - rest.at) :
-			    rest.len;
+			size_t item = comma != NULL ? (size_t)(comma - rest.at)
+			                            : rest.len;
 			size_t end = item, from = 0;
 
 			while (from < end && is_blank(rest.at[from]))
@@ -473,8 +471,8 @@ check_wishes(const struct block *block, struct vetted *out)
 	if (says(block, HEADER_CONNECTION, "close"))
 		out->close = true;
 	out->expects_continue = out->body_len > 0 &&
-	    memcmp(block->version.at, "HTTP/1.1", 8) == 0 &&
-	    says(block, HEADER_EXPECT, "100-continue");
+	                        memcmp(block->version.at, "HTTP/1.1", 8) == 0 &&
+	                        says(block, HEADER_EXPECT, "100-continue");
 	return NULL;
 }
 

@@ -10,11 +10,11 @@
 
 #include "input.h"
 
-#define VET_BLOCK_MAX	 16384
-#define VET_LINES_MAX	 128
-#define VET_PATH_MAX	 1900 /* of the target: path and query */
-#define VET_BODY_MAX	 (256 * 1024)
-#define VET_UPLOAD_MAX	 (10 * 1024 * 1024)
+#define VET_BLOCK_MAX  16384
+#define VET_LINES_MAX  128
+#define VET_PATH_MAX   1900 /* of the target: path and query */
+#define VET_BODY_MAX   (256 * 1024)
+#define VET_UPLOAD_MAX (10 * 1024 * 1024)
 
 enum vet_verdict {
 	VET_MORE,  /* the block is not whole yet */
@@ -25,15 +25,15 @@ enum vet_verdict {
 struct vetted {
 	enum vet_verdict verdict;
 	const char *code; /* of a problem: bad_request, header_too_large,
-			     uri_too_long, length_required, body_too_large,
-			     body_unexpected, method_unknown,
-			     version_unknown */
+	                     uri_too_long, length_required, body_too_large,
+	                     body_unexpected, method_unknown,
+	                     version_unknown */
 	size_t block_len; /* header block as received, with its blank line
-			     and empty lines before it */
-	size_t len;	  /* after compaction; never more than block_len */
+	                     and empty lines before it */
+	size_t len;       /* after compaction; never more than block_len */
 	size_t body_len;  /* Content-Length, 0 if none */
 	bool expects_continue;
-	bool close; /* Connection: close in any spelling, or HTTP/1.0 */
+	bool close;         /* Connection: close in any spelling, or HTTP/1.0 */
 	enum method method; /* N_METHODS: not known */
 	/* X-Request-Id of a refused block, if it was read; in text. */
 	const char *request_id;

@@ -175,6 +175,10 @@ BEGIN
     IF TG_OP = 'UPDATE' AND (NEW.actor_id <> OLD.actor_id OR NEW.role <> OLD.role) THEN
         PERFORM gusp.refuse('422', 'immutable_field');
     END IF;
+    IF TG_OP = 'UPDATE' AND OLD.to_on IS NULL AND NEW.to_on IS NOT NULL
+       AND NOT gusp.guard_not_last_city(to_jsonb(OLD), NULL) THEN
+        PERFORM gusp.refuse('422', 'guard_not_last_city', '{"pointer": "/to_on"}');
+    END IF;
     SELECT a.institution_id INTO NEW.institution_id FROM gusp.actor AS a WHERE a.id = NEW.actor_id;
     IF NEW.programme_id IS NULL THEN
         NEW.keys := '{admin}';
@@ -206,14 +210,21 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- The last living city membership keeps the programme governed.
+-- A programme stays governed: some city membership without an end remains.
+-- The lock makes two that end at once wait for each other.
 CREATE FUNCTION guard_not_last_city(record jsonb, request jsonb) RETURNS boolean
-LANGUAGE sql STABLE AS $$
-    SELECT $1 ->> 'role' <> 'city' OR EXISTS (
+LANGUAGE plpgsql AS $$
+BEGIN
+    IF $1 ->> 'role' <> 'city' THEN
+        RETURN true;
+    END IF;
+    PERFORM pg_advisory_xact_lock(hashtextextended('city of ' || ($1 ->> 'programme_id'), 0));
+    RETURN EXISTS (
         SELECT FROM gusp.member AS m
         WHERE m.programme_id = ($1 ->> 'programme_id')::uuid
-          AND m.role = 'city' AND m.status = 'active' AND m.id <> ($1 ->> 'id')::uuid)
-$$;
+          AND m.role = 'city' AND m.status = 'active' AND m.to_on IS NULL
+          AND m.id <> ($1 ->> 'id')::uuid);
+END $$;
 
 -- Entering ----------------------------------------------------------------------------
 

@@ -325,6 +325,7 @@ CREATE TABLE site_key (
 CREATE INDEX site_key_name ON site_key (key, status, name, id);
 CREATE INDEX site_key_recent ON site_key (key, status, updated_at DESC, id DESC);
 CREATE INDEX site_key_quartier ON site_key (key, quartier_id, status, name, id);
+CREATE INDEX site_key_quartier_recent ON site_key (key, quartier_id, status, updated_at DESC, id DESC);
 CREATE INDEX site_key_owner ON site_key (key, owner_actor_id, status, name, id);
 CREATE INDEX site_key_manager ON site_key (key, manager_actor_id, status, name, id);
 CREATE INDEX site_key_parent ON site_key (key, parent_id, status, name, id) WHERE parent_id IS NOT NULL;

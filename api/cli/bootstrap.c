@@ -19,8 +19,8 @@ insert(const char *institution, const char *name, const char *jwk,
 	char *array = credential_scopes(scopes);
 
 	database_do(conn, "BEGIN", DATABASE_END);
-	PGresult *made = database_run(conn, "SELECT gusp.bootstrap($1)",
-	    institution, DATABASE_END);
+	PGresult *made = database_run(
+	    conn, "SELECT gusp.bootstrap($1)", institution, DATABASE_END);
 	PGresult *client = database_run(conn,
 	    "INSERT INTO auth.client (membership_id, name, scopes) "
 	    "SELECT $1, $2, array_agg(DISTINCT s ORDER BY s) "

@@ -9,7 +9,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_MISUSED = 2 };
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,
+	EXIT_MISUSED = 2
+};
 
 /* Verbs, one a file; argv[0] is the verb's own name. They return an exit
  * status. */
@@ -28,8 +32,8 @@ int usage(const char *verb);
 bool is_english(void);
 
 /* A sentence in both languages with the same arguments; ends the process. */
-_Noreturn void die(const char *french, const char *english, ...)
-    __attribute__((format(printf, 1, 3), format(printf, 2, 3)));
+void die(const char *french, const char *english, ...)
+    __attribute__((noreturn, format(printf, 1, 3), format(printf, 2, 3)));
 
 /* A variable of the environment, or fallback; without one it must be set. */
 const char *setting(const char *name, const char *fallback);

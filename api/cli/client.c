@@ -139,8 +139,10 @@ create(const struct wish *wish)
 		die("pas d'adhésion en cours %s", "no active membership %s",
 		    wish->member);
 
-	char *scopes = credential_scopes(wish->scopes != NULL ? wish->scopes :
-		credential_scopes_of(database_value(member, 0)));
+	char *scopes = credential_scopes(
+	    wish->scopes != NULL
+	        ? wish->scopes
+	        : credential_scopes_of(database_value(member, 0)));
 
 	database_do(conn, "BEGIN", DATABASE_END);
 	PGresult *made = database_run(conn,
@@ -174,7 +176,8 @@ list(const struct wish *wish)
 	    "FROM auth.client AS c "
 	    "LEFT JOIN gusp.member AS m ON m.id = c.membership_id "
 	    "WHERE $1::uuid IS NULL OR c.membership_id = $1::uuid "
-	    "ORDER BY c.created_at, c.id", wish->member, DATABASE_END);
+	    "ORDER BY c.created_at, c.id",
+	    wish->member, DATABASE_END);
 
 	database_print(found);
 	PQclear(found);
@@ -186,9 +189,10 @@ list(const struct wish *wish)
 static void
 change(PGconn *conn, const char *sql, const char *client, const char *value)
 {
-	PGresult *result = value == NULL ?
-	    database_run(conn, sql, client, DATABASE_END) :
-	    database_run(conn, sql, client, value, DATABASE_END);
+	PGresult *result =
+	    value == NULL
+	        ? database_run(conn, sql, client, DATABASE_END)
+	        : database_run(conn, sql, client, value, DATABASE_END);
 
 	if (strcmp(PQcmdTuples(result), "1") != 0)
 		die("pas de client vivant %s", "no living client %s", client);
@@ -204,14 +208,16 @@ end_credentials(PGconn *conn, const char *client, bool keep_newest)
 		"WHERE s.client_id = $1 AND s.revoked_at IS NULL "
 		"AND NOT ($2::boolean AND s.created_at = (SELECT max(c) FROM "
 		"(SELECT created_at AS c, client_id, revoked_at "
-		"FROM auth.client_secret UNION ALL SELECT created_at, client_id, "
+		"FROM auth.client_secret UNION ALL SELECT created_at, "
+		"client_id, "
 		"revoked_at FROM auth.client_key) AS a "
 		"WHERE a.client_id = $1 AND a.revoked_at IS NULL))",
 		"UPDATE auth.client_key AS k SET revoked_at = now() "
 		"WHERE k.client_id = $1 AND k.revoked_at IS NULL "
 		"AND NOT ($2::boolean AND k.created_at = (SELECT max(c) FROM "
 		"(SELECT created_at AS c, client_id, revoked_at "
-		"FROM auth.client_secret UNION ALL SELECT created_at, client_id, "
+		"FROM auth.client_secret UNION ALL SELECT created_at, "
+		"client_id, "
 		"revoked_at FROM auth.client_key) AS a "
 		"WHERE a.client_id = $1 AND a.revoked_at IS NULL))",
 	};
@@ -237,14 +243,14 @@ rotate(const struct wish *wish)
 	if (!wish->finish)
 		give(conn, client, wish);
 	/* --now: somebody else may have the old one, and tokens by it. */
-	change(conn, wish->now ?
-		"UPDATE auth.client SET status = 'active', tokens_from = now() "
-		"WHERE id = $1 AND status <> 'revoked'" :
-		wish->finish ?
-		"UPDATE auth.client SET status = 'active' "
-		"WHERE id = $1 AND status <> 'revoked'" :
-		"UPDATE auth.client SET status = 'rotating' "
-		"WHERE id = $1 AND status <> 'revoked'",
+	change(conn,
+	    wish->now ? "UPDATE auth.client SET status = 'active', tokens_from "
+	                "= now() "
+	                "WHERE id = $1 AND status <> 'revoked'"
+	    : wish->finish ? "UPDATE auth.client SET status = 'active' "
+	                     "WHERE id = $1 AND status <> 'revoked'"
+	                   : "UPDATE auth.client SET status = 'rotating' "
+	                     "WHERE id = $1 AND status <> 'revoked'",
 	    client, NULL);
 	commit(conn);
 	return EXIT_DONE;
@@ -259,7 +265,8 @@ set_scopes(const struct wish *wish)
 	/* Tokens carry scopes: those with the old ones end. */
 	change(conn,
 	    "UPDATE auth.client SET scopes = $2, tokens_from = now() "
-	    "WHERE id = $1 AND status <> 'revoked'", wish->rest[0], scopes);
+	    "WHERE id = $1 AND status <> 'revoked'",
+	    wish->rest[0], scopes);
 	free(scopes);
 	PQfinish(conn);
 	return EXIT_DONE;
@@ -273,7 +280,8 @@ revoke(const struct wish *wish)
 	database_do(conn, "BEGIN", DATABASE_END);
 	change(conn,
 	    "UPDATE auth.client SET status = 'revoked', revoked_at = now() "
-	    "WHERE id = $1 AND status <> 'revoked'", wish->rest[0], NULL);
+	    "WHERE id = $1 AND status <> 'revoked'",
+	    wish->rest[0], NULL);
 	end_credentials(conn, wish->rest[0], false);
 	commit(conn);
 	return EXIT_DONE;

@@ -8,8 +8,8 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
-#include "credential.h"
 #include "cli.h"
+#include "credential.h"
 #include "database.h"
 
 #include "../base64.h"
@@ -17,7 +17,7 @@
 #include "../jwk.h"
 
 /* So that a scanner finds a leaked one (SECURITY 1.5). */
-#define PREFIX	     "gusp_cs_"
+#define PREFIX       "gusp_cs_"
 #define SECRET_BYTES 32
 #define CHECK_BYTES  3
 
@@ -26,7 +26,7 @@ credential_secret(PGconn *conn, const char *client)
 {
 	unsigned char random[SECRET_BYTES], digest[SHA256_DIGEST_LENGTH];
 	char secret[sizeof(PREFIX) + BASE64_TEXT(SECRET_BYTES) +
-	    BASE64_TEXT(CHECK_BYTES)] = PREFIX;
+	            BASE64_TEXT(CHECK_BYTES)] = PREFIX;
 	char hex[2 * SHA256_DIGEST_LENGTH + 1];
 	size_t len = sizeof(PREFIX) - 1;
 
@@ -40,7 +40,8 @@ credential_secret(PGconn *conn, const char *client)
 		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 	database_do(conn,
 	    "INSERT INTO auth.client_secret (client_id, digest) "
-	    "VALUES ($1, decode($2, 'hex'))", client, hex, DATABASE_END);
+	    "VALUES ($1, decode($2, 'hex'))",
+	    client, hex, DATABASE_END);
 	printf("client_secret %s\n", secret);
 	OPENSSL_cleanse(secret, sizeof(secret));
 	OPENSSL_cleanse(random, sizeof(random));
@@ -81,7 +82,8 @@ credential_jwk(PGconn *conn, const char *client, const char *path)
 		die("%s : il faut une clé P-256, ou RSA de 2048 à 4096 bits "
 		    "(%s)",
 		    "%s: a P-256 key is wanted, or RSA of 2048 to 4096 bits "
-		    "(%s)", path, why);
+		    "(%s)",
+		    path, why);
 	free(pem);
 	if (kid == NULL && jwk_thumbprint(jwk, thumbprint))
 		kid = thumbprint;
@@ -92,8 +94,8 @@ credential_jwk(PGconn *conn, const char *client, const char *path)
 		die("mémoire épuisée", "out of memory");
 	database_do(conn,
 	    "INSERT INTO auth.client_key (client_id, kid, alg, jwk) "
-	    "VALUES ($1, $2, $3, $4)", client, kid, jwk_alg_names[alg], text,
-	    DATABASE_END);
+	    "VALUES ($1, $2, $3, $4)",
+	    client, kid, jwk_alg_names[alg], text, DATABASE_END);
 	free(text);
 	printf("kid %s\n", kid);
 }
@@ -108,7 +110,7 @@ credential_scopes_of(const char *role)
 	FILE *to = open_memstream(&words, &len);
 
 	if (!contract_load(setting("GUSP_CONTRACT", "build/openapi.json"), why,
-		sizeof(why)))
+	        sizeof(why)))
 		die("contrat illisible (%s) : donnez --scopes",
 		    "cannot read the contract (%s): give --scopes", why);
 	for (unsigned i = 0; i < N_ROLES; i++)

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "database.h"
 #include "cli.h"
+#include "database.h"
 
 #define PARAMETERS_MAX 16
 
@@ -62,15 +62,15 @@ explain(const PGresult *result)
 {
 	const char *message =
 	    PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *detail =
-	    PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
+	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 
 	if (message == NULL)
 		message = PQresultErrorMessage(result);
 	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)
 		if (strcmp(message, sentences[i].code) == 0)
-			die("%s", "%s", is_english() ? sentences[i].english :
-				sentences[i].french);
+			die("%s", "%s",
+			    is_english() ? sentences[i].english
+			                 : sentences[i].french);
 	die("refus de la base : %s %s", "the database refuses: %s %s", message,
 	    detail == NULL ? "" : detail);
 }
@@ -125,7 +125,8 @@ database_print(const PGresult *result)
 	int rows = PQntuples(result), columns = PQnfields(result);
 
 	for (int c = 0; c < columns; c++)
-		printf("%s%c", PQfname(result, c), c + 1 < columns ? '\t' : '\n');
+		printf(
+		    "%s%c", PQfname(result, c), c + 1 < columns ? '\t' : '\n');
 	for (int r = 0; r < rows; r++)
 		for (int c = 0; c < columns; c++)
 			printf("%s%c", PQgetvalue(result, r, c),

@@ -86,9 +86,11 @@ healthcheck_run(int argc, char **argv)
 	size_t got = 0;
 	ssize_t n;
 
-	if (argc > 2 || !read_url(argc == 2 ? argv[1] :
-		setting("GUSP_HEALTH_URL", "http://127.0.0.1:8080/readyz"),
-		&url))
+	if (argc > 2 ||
+	    !read_url(argc == 2 ? argv[1]
+	                        : setting("GUSP_HEALTH_URL",
+	                              "http://127.0.0.1:8080/readyz"),
+	        &url))
 		return usage(argv[0]);
 	int len = snprintf(request, sizeof(request),
 	    "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",

@@ -23,7 +23,7 @@
 
 #define PATH_LEN 4096
 
-static int new(char **arguments, int n);
+static int new (char **arguments, int n);
 static int list(char **arguments, int n);
 static int activate(char **arguments, int n);
 static int retire(char **arguments, int n);
@@ -53,8 +53,8 @@ key_run(int argc, char **argv)
 static void
 path_of(const char *kid, char out[PATH_LEN])
 {
-	snprintf(out, PATH_LEN, "%s/%s.pem", setting("GUSP_KEY_DIR", NULL),
-	    kid);
+	snprintf(
+	    out, PATH_LEN, "%s/%s.pem", setting("GUSP_KEY_DIR", NULL), kid);
 }
 
 /*
@@ -67,10 +67,11 @@ write_key(const char *path, const char *pem)
 	size_t len = strlen(pem);
 	struct stat directory;
 	int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	bool good = fd != -1 &&
+	bool good =
+	    fd != -1 &&
 	    (geteuid() != 0 ||
-		(stat(setting("GUSP_KEY_DIR", NULL), &directory) == 0 &&
-		    fchown(fd, directory.st_uid, directory.st_gid) == 0)) &&
+	        (stat(setting("GUSP_KEY_DIR", NULL), &directory) == 0 &&
+	            fchown(fd, directory.st_uid, directory.st_gid) == 0)) &&
 	    write(fd, pem, len) == (ssize_t)len && fsync(fd) == 0;
 
 	if (fd != -1)
@@ -83,8 +84,7 @@ write_key(const char *path, const char *pem)
 	    strerror(errno));
 }
 
-static int
-new(char **arguments, int n)
+static int new (char **arguments, int n)
 {
 	char path[PATH_LEN], kid[JWK_KID_MAX] = "";
 
@@ -143,8 +143,8 @@ find_next(PGconn *conn, const char *kid, PGresult **found, bool *ripe)
 	    "OR NOT EXISTS (SELECT FROM auth.signing_key AS o "
 	    "WHERE o.state <> 'next') "
 	    "FROM auth.signing_key AS k WHERE k.state = 'next' "
-	    "AND ($1::text IS NULL OR k.kid = $1::text) FOR UPDATE", kid,
-	    DATABASE_END);
+	    "AND ($1::text IS NULL OR k.kid = $1::text) FOR UPDATE",
+	    kid, DATABASE_END);
 	if (PQntuples(*found) != 1)
 		return NULL;
 	*ripe = PQgetvalue(*found, 0, 1)[0] == 't';
@@ -184,13 +184,16 @@ activate(char **arguments, int n)
 		die("la clé %s a moins de dix minutes : des vérificateurs ne "
 		    "la connaissent pas encore (--now passe outre)",
 		    "key %s is younger than ten minutes: some verifiers do "
-		    "not know it yet (--now overrules)", kid);
+		    "not know it yet (--now overrules)",
+		    kid);
 	database_do(conn,
 	    "UPDATE auth.signing_key SET state = 'retiring', "
-	    "retired_at = now() WHERE state = 'active'", DATABASE_END);
+	    "retired_at = now() WHERE state = 'active'",
+	    DATABASE_END);
 	database_do(conn,
 	    "UPDATE auth.signing_key SET state = 'active', "
-	    "activated_at = now() WHERE kid = $1", kid, DATABASE_END);
+	    "activated_at = now() WHERE kid = $1",
+	    kid, DATABASE_END);
 	database_do(conn, "COMMIT", DATABASE_END);
 	printf("kid %s\n", kid);
 	PQclear(found);
@@ -219,7 +222,8 @@ retire(char **arguments, int n)
 		return EXIT_MISUSED;
 	change("UPDATE auth.signing_key SET state = 'retiring', "
 	       "retired_at = now() WHERE kid = $1 "
-	       "AND state IN ('next', 'active')", arguments[0]);
+	       "AND state IN ('next', 'active')",
+	    arguments[0]);
 	return EXIT_DONE;
 }
 

@@ -12,7 +12,7 @@
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
-#define FILE_MAX (16 * 1024 * 1024)
+#define FILE_MAX (16L * 1024 * 1024)
 
 static const struct verb {
 	const char *name;
@@ -23,8 +23,8 @@ static const struct verb {
 	{ "prepare", prepare_run, "[--print]",
 	    "crée les rôles, extensions et schémas (superutilisateur)",
 	    "makes roles, extensions and schemas (superuser)" },
-	{ "migrate", migrate_run, "[--status]",
-	    "applique les migrations", "applies the migrations" },
+	{ "migrate", migrate_run, "[--status]", "applique les migrations",
+	    "applies the migrations" },
 	{ "bootstrap", bootstrap_run,
 	    "--institution NOM --jwk FICHIER [--name NOM] [--scopes \"A B\"]",
 	    "crée le premier administrateur", "makes the first administrator" },
@@ -44,8 +44,8 @@ static const struct verb {
 	{ "statement", statement_run, "METHODE CHEMIN | NOM",
 	    "montre le SQL d'une requête, tel qu'il est préparé",
 	    "shows the SQL of a request, as it is prepared" },
-	{ "healthcheck", healthcheck_run, "[URL]",
-	    "dit si l'API est prête", "tells whether the API is ready" },
+	{ "healthcheck", healthcheck_run, "[URL]", "dit si l'API est prête",
+	    "tells whether the API is ready" },
 };
 
 static void print_verb(FILE *to, const struct verb *verb);
@@ -80,13 +80,16 @@ help(FILE *to)
 	fputs(is_english() ? "Usage:\n" : "Utilisation :\n", to);
 	for (size_t i = 0; i < N_ELEMENTS(verbs); i++)
 		print_verb(to, &verbs[i]);
-	fputs(is_english() ?
-		"GUSP_DATABASE_URL names the database, GUSP_PASSFILE its "
-		"passwords,\nGUSP_MIGRATIONS the migrations, GUSP_KEY_DIR the "
-		"private keys.\n" :
-		"GUSP_DATABASE_URL désigne la base, GUSP_PASSFILE ses mots de "
-		"passe,\nGUSP_MIGRATIONS les migrations, GUSP_KEY_DIR les clés "
-		"privées.\n",
+	fputs(is_english()
+	          ? "GUSP_DATABASE_URL names the database, GUSP_PASSFILE its "
+	            "passwords,\nGUSP_MIGRATIONS the migrations, GUSP_KEY_DIR "
+	            "the "
+	            "private keys.\n"
+	          : "GUSP_DATABASE_URL désigne la base, GUSP_PASSFILE ses mots "
+	            "de "
+	            "passe,\nGUSP_MIGRATIONS les migrations, GUSP_KEY_DIR les "
+	            "clés "
+	            "privées.\n",
 	    to);
 	return EXIT_MISUSED;
 }

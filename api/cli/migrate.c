@@ -16,10 +16,10 @@
 #include "cli.h"
 #include "database.h"
 
-#define FILES_MAX 1000
+#define FILES_MAX    1000
 #define NAME_MAX_LEN 200
-#define TRIES	  30
-#define WAIT_MS	  500
+#define TRIES        30
+#define WAIT_MS      500
 
 struct migration {
 	char name[NAME_MAX_LEN + 1]; /* of the file */
@@ -46,7 +46,8 @@ status(PGconn *conn, const struct migrations *list)
 {
 	PGresult *result = database_run(conn,
 	    "SELECT coalesce((SELECT max(applied_at)::text "
-	    "FROM gusp.migration), '')", DATABASE_END);
+	    "FROM gusp.migration), '')",
+	    DATABASE_END);
 	size_t pending = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
@@ -54,8 +55,9 @@ status(PGconn *conn, const struct migrations *list)
 		printf("%s\t%s\n", list->at[i].name,
 		    list->at[i].applied ? "applied" : "pending");
 	}
-	fprintf(stderr, is_english() ? "gusp: %zu pending, last applied %s\n" :
-		"gusp: %zu en attente, dernière application %s\n",
+	fprintf(stderr,
+	    is_english() ? "gusp: %zu pending, last applied %s\n"
+	                 : "gusp: %zu en attente, dernière application %s\n",
 	    pending, database_value(result, 0));
 	PQclear(result);
 	return EXIT_DONE;
@@ -79,7 +81,8 @@ migrate_run(int argc, char **argv)
 	    "CREATE TABLE IF NOT EXISTS gusp.migration ("
 	    "version bigint PRIMARY KEY, name text NOT NULL, "
 	    "sha256 text NOT NULL, "
-	    "applied_at timestamptz NOT NULL DEFAULT now())", DATABASE_END);
+	    "applied_at timestamptz NOT NULL DEFAULT now())",
+	    DATABASE_END);
 	compare(conn, &list);
 	if (only_status)
 		return status(conn, &list);
@@ -102,15 +105,6 @@ version_of(const char *name)
 	return strtol(name, NULL, 10);
 }
 
-static int
-by_version(const void *a, const void *b)
-{
-	const struct migration *left = a, *right = b;
-
-	return (left->version > right->version) -
-	    (left->version < right->version);
-}
-
 static void
 read_migration(const char *directory, const char *name, struct migration *out)
 {
@@ -126,26 +120,32 @@ read_migration(const char *directory, const char *name, struct migration *out)
 		snprintf(out->digest + 2 * i, 3, "%02x", digest[i]);
 }
 
+/* Four digits: the order of names is that of versions. */
+static int
+is_migration(const struct dirent *entry)
+{
+	return version_of(entry->d_name) != -1;
+}
+
 static void
 read_directory(struct migrations *list)
 {
 	const char *directory = setting("GUSP_MIGRATIONS", "./migrations");
-	DIR *open = opendir(directory);
-	const struct dirent *entry;
+	struct dirent **names = NULL;
+	int n = scandir(directory, &names, is_migration, alphasort);
 
-	if (open == NULL)
+	if (n == -1)
 		die("%s : répertoire illisible", "%s: cannot read directory",
 		    directory);
-	while ((entry = readdir(open)) != NULL) {
-		if (version_of(entry->d_name) == -1)
-			continue;
-		if (list->n == FILES_MAX)
-			die("plus de %d migrations", "more than %d migrations",
-			    FILES_MAX);
-		read_migration(directory, entry->d_name, &list->at[list->n++]);
+	if (n > FILES_MAX)
+		die("plus de %d migrations", "more than %d migrations",
+		    FILES_MAX);
+	for (int i = 0; i < n; i++) {
+		read_migration(
+		    directory, names[i]->d_name, &list->at[list->n++]);
+		free(names[i]);
 	}
-	closedir(open);
-	qsort(list->at, list->n, sizeof(list->at[0]), by_version);
+	free(names);
 	for (size_t i = 1; i < list->n; i++)
 		if (list->at[i].version == list->at[i - 1].version)
 			die("%s et %s ont le même numéro",
@@ -169,7 +169,8 @@ lock(PGconn *conn)
 	for (int i = 0; i < 120; i++) {
 		PGresult *result = database_run(conn,
 		    "SELECT pg_try_advisory_lock("
-		    "hashtextextended('gusp migrate', 0))", DATABASE_END);
+		    "hashtextextended('gusp migrate', 0))",
+		    DATABASE_END);
 		const char *value = database_value(result, 0);
 		bool had = value != NULL && value[0] == 't';
 
@@ -187,7 +188,8 @@ compare(PGconn *conn, struct migrations *list)
 {
 	PGresult *result = database_run(conn,
 	    "SELECT version, name, sha256 FROM gusp.migration "
-	    "ORDER BY version", DATABASE_END);
+	    "ORDER BY version",
+	    DATABASE_END);
 	long last = -1;
 
 	for (int row = 0; row < PQntuples(result); row++) {
@@ -203,8 +205,7 @@ compare(PGconn *conn, struct migrations *list)
 			    "%s was applied and is no longer there", name);
 		if (strcmp(found->digest, PQgetvalue(result, row, 2)) != 0)
 			die("%s a été modifiée après son application",
-			    "%s was changed after it was applied",
-			    found->name);
+			    "%s was changed after it was applied", found->name);
 		found->applied = true;
 	}
 	PQclear(result);
@@ -252,7 +253,8 @@ static void
 begin(PGconn *conn)
 {
 	static const char *const opening[] = { "BEGIN",
-		"SET LOCAL lock_timeout = '2s'", "SET LOCAL statement_timeout = 0",
+		"SET LOCAL lock_timeout = '2s'",
+		"SET LOCAL statement_timeout = 0",
 		"SET LOCAL client_min_messages = warning" };
 
 	for (size_t i = 0; i < sizeof(opening) / sizeof(opening[0]); i++)

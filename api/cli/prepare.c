@@ -22,8 +22,8 @@ prepare_run(int argc, char **argv)
 	char *sql = file_read(path, &len);
 
 	if (print)
-		return fwrite(sql, 1, len, stdout) == len ?
-		    EXIT_DONE : EXIT_FAILED;
+		return fwrite(sql, 1, len, stdout) == len ? EXIT_DONE
+		                                          : EXIT_FAILED;
 
 	PGconn *conn = database_open(NULL);
 	/* Several statements in one query are one transaction (libpq 34.3). */
@@ -33,8 +33,9 @@ prepare_run(int argc, char **argv)
 	    PQresultStatus(result) != PGRES_TUPLES_OK)
 		die("refus de la base : %s", "the database refuses: %s",
 		    PQresultErrorMessage(result));
-	fprintf(stderr, is_english() ? "gusp: %s is prepared\n" :
-		"gusp: %s est prête\n", PQdb(conn));
+	fprintf(stderr,
+	    is_english() ? "gusp: %s is prepared\n" : "gusp: %s est prête\n",
+	    PQdb(conn));
 	PQfinish(conn);
 	return EXIT_DONE;
 }

@@ -30,13 +30,13 @@ print_part(const struct part *part, const struct args *args, json_t *out)
 		const struct arg *arg = args_find(args, part->names[i]);
 
 		json_array_append_new(names, json_string(part->names[i]));
-		json_array_append_new(values,
-		    arg == NULL || arg->value == NULL ? json_null()
-						      : json_string(arg->value));
+		json_array_append_new(values, arg == NULL || arg->value == NULL
+		                                  ? json_null()
+		                                  : json_string(arg->value));
 	}
-	json_array_append_new(out,
-	    json_pack("{s:s, s:o, s:o}", "sql", part->sql, "names", names,
-		"values", values));
+	json_array_append_new(
+	    out, json_pack("{s:s, s:o, s:o}", "sql", part->sql, "names", names,
+	             "values", values));
 }
 
 static void
@@ -81,11 +81,12 @@ print_request(const char *method, char *target)
 	in.headers[HEADER_IDEMPOTENCY_KEY] = "0123456789abcdef";
 	route_find(in.method, in.path, &mem, &route);
 	if (route.operation == NULL || route.operation->statement == NULL)
-		die("aucune requête SQL pour %s", "no statement for %s", target);
+		die("aucune requête SQL pour %s", "no statement for %s",
+		    target);
 	if (!args_read(route.operation, &route, &in, &mem, &args, &problem))
 		die("paramètres refusés : %s", "parameters refused: %s",
 		    problem.errors.n > 0 ? problem.errors.at[0].at
-					 : problem.code);
+		                         : problem.code);
 	print_variant(route.operation->statement, &args);
 	mem_release(&mem);
 	return EXIT_DONE;
@@ -101,7 +102,7 @@ statement_run(int argc, char **argv)
 	if (argc != 2 && argc != 3)
 		return usage(argv[0]);
 	if (!contract_load(setting("GUSP_CONTRACT", "build/openapi.json"), why,
-		sizeof(why)))
+	        sizeof(why)))
 		die("contrat : %s", "contract: %s", why);
 	route_build();
 	if (!statements_load(why, sizeof(why)))

@@ -63,8 +63,7 @@ def create_client(name, membership):
          "--member", membership, "--scopes", " ".join(scopes()),
          "--secret"],
         check=True, stdout=subprocess.PIPE, text=True).stdout
-    made = dict(line.split("=", 1) for line in answer.splitlines()
-                if "=" in line)
+    made = dict(line.split(None, 1) for line in answer.splitlines())
     return {"client_id": made["client_id"],
             "client_secret": made["client_secret"]}
 

@@ -19,7 +19,7 @@ build/gusp migrate
 # have been replaced since.
 active=$(build/gusp key list | awk -F '\t' '$3 == "active" { print $1 }')
 if [ -z "$active" ] || [ ! -f "$GUSP_KEY_DIR/$active.pem" ]; then
-    new=$(build/gusp key new | sed -n 's/^kid=//p')
+    new=$(build/gusp key new | sed -n 's/^kid //p')
     build/gusp key activate "$new" --now > /dev/null
 fi
 

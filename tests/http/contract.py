@@ -17,8 +17,10 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Sent by the front filter or the router, whatever the operation would be.
-ANYWHERE = {400, 404, 405, 408, 411, 413, 414, 431, 501, 503, 505}
+# Sent by the front filter, whatever the operation would be; and by the router,
+# when there is none.
+BEFORE_ROUTING = {400, 408, 411, 413, 414, 431, 501, 503, 505}
+NO_ROUTE = {404, 405}
 
 FORMATS = jsonschema.FormatChecker(formats=())
 
@@ -128,7 +130,8 @@ class Contract:
         if declared is None and status == 304 and "200" in responses:
             return {}  # the 200 without its body (RFC 9110 15.4.5)
         if declared is None:
-            assert status in ANYWHERE, f"{where}: status not in the contract"
+            anyway = BEFORE_ROUTING | (set() if operation else NO_ROUTE)
+            assert status in anyway, f"{where}: status not in the contract"
             declared = {"$ref": "#/components/responses/problem"}
         if "$ref" in declared:
             declared = self.resolver.resolve(declared["$ref"])[1]

@@ -14,9 +14,9 @@
 #include "cursor.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
-#define SMALL	      "tests/data/contract/small.json"
-#define ID	      "0191f3a2-7c4e-7d10-9a55-3f2f6a1c8b11"
-#define KEY	      "8e03978e-40d5-43dd-bc93-6894a57f9324"
+#define SMALL         "tests/data/contract/small.json"
+#define ID            "0191f3a2-7c4e-7d10-9a55-3f2f6a1c8b11"
+#define KEY           "8e03978e-40d5-43dd-bc93-6894a57f9324"
 
 static const unsigned char secret[32] = { 4, 2 };
 
@@ -121,6 +121,9 @@ a_list_without_a_query_has_its_defaults(void **state)
 	assert_false(given("cursor"));
 	assert_value("kind", "square");
 	assert_true(given("kind:square"));
+	assert_value("tier", "{\"a\",\"b\"}");
+	assert_true(given("tier:b"));
+	assert_false(given("tier:c"));
 	assert_null(args_find(&args, "status"));
 	assert_null(args_find(&args, "after_1"));
 	assert_true(list(""));
@@ -132,11 +135,11 @@ filters_become_arguments_and_flags(void **state)
 {
 	(void)state;
 	assert_true(list("status=open,closed&kind=residence&late=true&score=7"
-			 "&quartier_id=" ID "&due_on=2024-02-29&limit=3"
-			 "&sort=-updated_at"
-			 "&updated_since=2024-01-01T00:00:00%2B02:00"
-			 "&bbox=5.0,43.6,5.2,43.70000000000000009"
-			 "&q=cit%C3%A9+des%20pins"));
+	                 "&quartier_id=" ID "&due_on=2024-02-29&limit=3"
+	                 "&sort=-updated_at"
+	                 "&updated_since=2024-01-01T00:00:00%2B02:00"
+	                 "&bbox=5.0,43.6,5.2,43.70000000000000009"
+	                 "&q=cit%C3%A9+des%20pins"));
 	assert_value("status", "{\"open\",\"closed\"}");
 	assert_true(given("status:open"));
 	assert_true(given("status:closed"));
@@ -149,8 +152,8 @@ filters_become_arguments_and_flags(void **state)
 	assert_value("quartier_id", ID);
 	assert_value("due_on", "2024-02-29");
 	assert_value("updated_since", "2024-01-01T00:00:00+02:00");
-	assert_value("bbox",
-	    "{\"5.0\",\"43.6\",\"5.2\",\"43.70000000000000009\"}");
+	assert_value(
+	    "bbox", "{\"5.0\",\"43.6\",\"5.2\",\"43.70000000000000009\"}");
 	assert_value("q", "cit\xc3\xa9 des pins");
 	assert_value("limit", "4");
 	assert_string_equal(args.sort->name, "-updated_at");
@@ -171,8 +174,8 @@ an_array_literal_is_quoted(void **state)
 {
 	(void)state;
 	assert_true(list("label=a%22b,c%5Cd,NULL,%7Be%7D,f+g"));
-	assert_value("label",
-	    "{\"a\\\"b\",\"c\\\\d\",\"NULL\",\"{e}\",\"f g\"}");
+	assert_value(
+	    "label", "{\"a\\\"b\",\"c\\\\d\",\"NULL\",\"{e}\",\"f g\"}");
 }
 
 static void
@@ -190,8 +193,7 @@ a_faulty_parameter_is_named(void **state)
 		{ "if-match=1", "if-match", "unknown_parameter" },
 		{ "id=" ID, "id", "unknown_parameter" },
 		{ "kind=square&kind=square", "kind", "repeated_parameter" },
-		{ "status=open&status=closed", "status",
-		    "repeated_parameter" },
+		{ "status=open&status=closed", "status", "repeated_parameter" },
 		{ "%6bind=square&kind=square", "kind", "repeated_parameter" },
 		{ "kind=square&kind=", "kind", "repeated_parameter" },
 		{ "kind=", "kind", "malformed_parameter" },
@@ -303,8 +305,8 @@ a_cursor_of_another_filter_or_order_is_refused(void **state)
 	assert_true(list("status=open"));
 	cursor = cursor_write(args.scope, "[\"a\",\"b\"]", &mem);
 	for (size_t i = 0; i < N_ELEMENTS(others); i++) {
-		assert_false(list(mem_print(&mem, "%s&cursor=%s", others[i],
-		    cursor)));
+		assert_false(
+		    list(mem_print(&mem, "%s&cursor=%s", others[i], cursor)));
 		assert_string_equal(problem.code, "invalid_cursor");
 		assert_int_equal(problem.errors.n, 0);
 	}
@@ -421,12 +423,11 @@ static void
 a_bad_idempotency_key_is_refused(void **state)
 {
 	static const char *const bad[] = { "short", "0123456789abcde",
-		"\"0123456789abcde\"", "\"" KEY, KEY "\"",
-		"\"" KEY "\";a=1", "\"0123456789\\abcdef\"",
-		"\"01234 6789abcdef0\"", "0123456789abcdef, x",
-		"0123456789abcdef\x7f", "0123456789abcd\xc3\xa9",
-		"\"0123456789\"abcdef\"", "\"", "\"\"",
-		"\"0123456789abcdef\\\"" };
+		"\"0123456789abcde\"", "\"" KEY, KEY "\"", "\"" KEY "\";a=1",
+		"\"0123456789\\abcdef\"", "\"01234 6789abcdef0\"",
+		"0123456789abcdef, x", "0123456789abcdef\x7f",
+		"0123456789abcd\xc3\xa9", "\"0123456789\"abcdef\"", "\"",
+		"\"\"", "\"0123456789abcdef\\\"" };
 	char longest[132];
 
 	(void)state;

@@ -19,8 +19,7 @@ begin(void **state)
 	static const char *const all[] = { "GUSP_PASSFILE", "GUSP_CONTRACT",
 		"GUSP_DOCS", "GUSP_CORS_ORIGINS", "GUSP_TRUSTED_PROXIES",
 		"GUSP_TOKEN_TTL", "GUSP_RATE", "GUSP_TOKEN_RATE", "GUSP_DRAIN",
-		"GUSP_LINKS_MEMBER", "GUSP_LINKS_AUDITOR",
-		"GUSP_LINKS_AUTH" };
+		"GUSP_LINKS_MEMBER", "GUSP_LINKS_AUDITOR", "GUSP_LINKS_AUTH" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)

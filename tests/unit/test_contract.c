@@ -15,7 +15,7 @@
 #include "schema.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
-#define SMALL	      "tests/data/contract/small.json"
+#define SMALL         "tests/data/contract/small.json"
 
 static json_t *small;
 
@@ -128,10 +128,10 @@ a_list_knows_its_sorts_and_its_parameters(void **state)
 	assert_false(p->list);
 	assert_string_equal(p->fallback, "square");
 	assert_string_equal(parameter_named(op, "limit")->fallback, "50");
-	assert_string_equal(parameter_named(op, "quartier_id")->pg_type,
-	    "uuid");
-	assert_string_equal(parameter_named(op, "updated_since")->pg_type,
-	    "timestamptz");
+	assert_string_equal(
+	    parameter_named(op, "quartier_id")->pg_type, "uuid");
+	assert_string_equal(
+	    parameter_named(op, "updated_since")->pg_type, "timestamptz");
 	assert_string_equal(parameter_named(op, "bbox")->pg_type, "numeric[]");
 }
 
@@ -209,8 +209,8 @@ apply(json_t *document, const struct change *change)
 	key = strsep(&rest, " ");
 	while ((next = strsep(&rest, " ")) != NULL) {
 		node = json_is_array(node)
-		    ? json_array_get(node, (size_t)atoi(key))
-		    : json_object_get(node, key);
+		           ? json_array_get(node, (size_t)atoi(key))
+		           : json_object_get(node, key);
 		if (node == NULL)
 			fail_msg("no %s in %s", key, change->path);
 		key = next;
@@ -241,8 +241,8 @@ check_changes(const struct change *changes, size_t n)
 		if (load(document, why, sizeof(why)))
 			fail_msg("loaded in spite of %s", changes[i].path);
 		if (strstr(why, changes[i].reason) == NULL)
-			fail_msg("%s: '%s' does not say '%s'",
-			    changes[i].path, why, changes[i].reason);
+			fail_msg("%s: '%s' does not say '%s'", changes[i].path,
+			    why, changes[i].reason);
 	}
 }
 
@@ -336,8 +336,8 @@ static void
 an_unbounded_request_stops_the_start(void **state)
 {
 	static const struct change changes[] = {
-		{ "components schemas site_new properties name maxLength",
-		    NULL, "/name: maxLength is missing" },
+		{ "components schemas site_new properties name maxLength", NULL,
+		    "/name: maxLength is missing" },
 		{ "components schemas site_new properties tags maxItems", NULL,
 		    "maxItems is missing" },
 		{ "components schemas site_new additionalProperties", NULL,
@@ -366,7 +366,9 @@ a_parameter_that_nothing_can_read_stops_the_start(void **state)
 		{ LIST "parameters 1 schema default", "\"castle\"",
 		    "its default breaks enum" },
 		{ LIST "parameters 0 schema default", "[]",
-		    "a default is for optional scalars" },
+		    "its default is no list" },
+		{ LIST "parameters 0 schema default", "[\"lost\"]",
+		    "its default breaks enum" },
 		{ LIST "parameters 2 schema",
 		    "{\"type\":\"object\",\"additionalProperties\":false}",
 		    "no such type in a query" },
@@ -469,17 +471,17 @@ parameters_that_would_not_fit_stop_the_start(void **state)
 	json_auto_t *document = json_deep_copy(small);
 	json_t *list = json_object_get(
 	    json_object_get(json_object_get(json_object_get(document, "paths"),
-				"/v1/sites"),
-		"get"),
+	                        "/v1/sites"),
+	        "get"),
 	    "parameters");
 	char why[500] = "";
 
 	(void)state;
 	for (int i = 0; i < 100; i++)
-		json_array_append_new(list,
-		    json_pack("{s:o,s:s,s:{s:s}}", "name",
-			json_sprintf("p%d", i), "in", "query", "schema",
-			"type", "integer"));
+		json_array_append_new(
+		    list, json_pack("{s:o,s:s,s:{s:s}}", "name",
+		              json_sprintf("p%d", i), "in", "query", "schema",
+		              "type", "integer"));
 	assert_false(load(document, why, sizeof(why)));
 	assert_non_null(strstr(why, "arguments"));
 }

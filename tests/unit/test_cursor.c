@@ -55,9 +55,9 @@ a_cursor_is_opaque_and_safe_in_an_address(void **state)
 	struct mem *mem = *state;
 	const char *cursor = cursor_write(SCOPE, "[\"\xc3\xbf?>~\",1]", mem);
 
-	assert_int_equal(strspn(cursor,
-			     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
-			     "uvwxyz0123456789-_"),
+	assert_int_equal(
+	    strspn(cursor, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrst"
+	                   "uvwxyz0123456789-_"),
 	    strlen(cursor));
 }
 
@@ -89,10 +89,10 @@ a_cursor_that_was_touched_is_refused(void **state)
 		touched[i] = '\0';
 		assert_false(cursor_read(touched, SCOPE, mem, values, 2));
 	}
-	assert_false(cursor_read(mem_print(mem, "%sA", cursor), SCOPE, mem,
-	    values, 2));
-	assert_false(cursor_read(mem_print(mem, "%s=", cursor), SCOPE, mem,
-	    values, 2));
+	assert_false(
+	    cursor_read(mem_print(mem, "%sA", cursor), SCOPE, mem, values, 2));
+	assert_false(
+	    cursor_read(mem_print(mem, "%s=", cursor), SCOPE, mem, values, 2));
 	assert_false(cursor_read("", SCOPE, mem, values, 2));
 	assert_false(cursor_read("\xc3\xa9", SCOPE, mem, values, 2));
 }
@@ -135,8 +135,8 @@ random_texts_are_refused_without_harm(void **state)
 		size_t len = (size_t)(rand() % 70);
 
 		for (size_t i = 0; i < len; i++)
-			text[i + (size_t)(round % 2) * 2] = alphabet
-			    [(size_t)rand() % (sizeof(alphabet) - 1)];
+			text[i + (size_t)(round % 2) * 2] =
+			    alphabet[(size_t)rand() % (sizeof(alphabet) - 1)];
 		assert_false(cursor_read(text, SCOPE, mem, values, 4));
 		mem_release(mem);
 	}

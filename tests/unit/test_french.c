@@ -349,8 +349,8 @@ no_check_reads_beyond_a_random_text(void **state)
 
 		assert_non_null(text);
 		for (size_t i = 0; i < len; i++)
-			text[i] = alphabet[(size_t)rand() %
-			    (sizeof(alphabet) - 1)];
+			text[i] =
+			    alphabet[(size_t)rand() % (sizeof(alphabet) - 1)];
 		text[len] = '\0';
 		for (size_t i = 0; i < N_ELEMENTS(checks); i++)
 			checks[i](text);

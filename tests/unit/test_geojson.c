@@ -11,7 +11,7 @@
 #include "geojson.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
-#define RING "[[0,0],[1,0],[1,1],[0,0]]"
+#define RING          "[[0,0],[1,0],[1,1],[0,0]]"
 
 static const char *
 code_of(const char *text, unsigned types, struct mem *mem,
@@ -122,8 +122,8 @@ a_fault_is_named_where_it_is(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
-		const char *code = code_of(bad[i].text, GEOJSON_ANY, &mem,
-		    &fault);
+		const char *code =
+		    code_of(bad[i].text, GEOJSON_ANY, &mem, &fault);
 
 		if (code == NULL)
 			fail_msg("accepted: %s", bad[i].text);
@@ -138,18 +138,18 @@ a_fault_is_named_where_it_is(void **state)
 static void
 only_the_types_asked_for_pass(void **state)
 {
-	static const char point[] = "{\"type\":\"Point\",\"coordinates\":[0,0]}";
+	static const char point[] =
+	    "{\"type\":\"Point\",\"coordinates\":[0,0]}";
 	struct mem mem = { 0 };
 	struct geojson_fault fault;
 
 	(void)state;
 	assert_null(code_of(point, GEOJSON_POINT, &mem, &fault));
-	assert_string_equal(code_of(point, GEOJSON_POLYGON, &mem, &fault),
-	    "enum");
+	assert_string_equal(
+	    code_of(point, GEOJSON_POLYGON, &mem, &fault), "enum");
 	assert_string_equal(fault.arg, "Polygon");
-	assert_string_equal(code_of(point,
-				GEOJSON_LINESTRING | GEOJSON_POLYGON, &mem,
-				&fault),
+	assert_string_equal(
+	    code_of(point, GEOJSON_LINESTRING | GEOJSON_POLYGON, &mem, &fault),
 	    "enum");
 	assert_string_equal(fault.arg, "LineString, Polygon");
 	mem_release(&mem);
@@ -161,10 +161,10 @@ line_of(size_t n)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < n; i++)
-		json_array_append_new(list,
-		    json_pack("[f,f]", (double)i / 1e6, 0.0));
-	return json_pack("{s:s,s:o}", "type", "LineString", "coordinates",
-	    list);
+		json_array_append_new(
+		    list, json_pack("[f,f]", (double)i / 1e6, 0.0));
+	return json_pack(
+	    "{s:s,s:o}", "type", "LineString", "coordinates", list);
 }
 
 static void
@@ -202,8 +202,8 @@ random_value(int depth)
 		return json_string(types[rand() % 6]);
 	case 4:
 		value = json_object();
-		json_object_set_new(value, "type",
-		    json_string(types[rand() % 6]));
+		json_object_set_new(
+		    value, "type", json_string(types[rand() % 6]));
 		json_object_set_new(value,
 		    rand() % 4 == 0 ? "geometries" : "coordinates",
 		    random_value(depth - 1));

@@ -81,8 +81,7 @@ an_event_is_one_json_object_on_one_line(void **state)
 	assert_string_equal(member(json, "event"), "db_link_lost");
 	assert_string_equal(member(json, "level"), "warning");
 	assert_string_equal(member(json, "lane"), "m");
-	assert_int_equal(
-	    json_integer_value(json_object_get(json, "link")), -3);
+	assert_int_equal(json_integer_value(json_object_get(json, "link")), -3);
 }
 
 static void
@@ -108,10 +107,10 @@ numbers_keep_all_their_digits(void **state)
 
 	json_auto_t *json = line();
 
-	assert_true(json_integer_value(json_object_get(json, "least")) ==
-	    INT64_MIN);
-	assert_true(json_integer_value(json_object_get(json, "most")) ==
-	    INT64_MAX);
+	assert_true(
+	    json_integer_value(json_object_get(json, "least")) == INT64_MIN);
+	assert_true(
+	    json_integer_value(json_object_get(json, "most")) == INT64_MAX);
 }
 
 static void
@@ -132,8 +131,9 @@ static void
 utf_8_is_kept_and_what_is_not_utf_8_is_replaced(void **state)
 {
 	(void)state;
-	log_info("e", LOG_STR("good", "\xc3\xa9t\xc3\xa9 \xe2\x82\xac "
-				      "\xf0\x9f\x8f\xa0"),
+	log_info("e",
+	    LOG_STR("good", "\xc3\xa9t\xc3\xa9 \xe2\x82\xac "
+	                    "\xf0\x9f\x8f\xa0"),
 	    LOG_STR("bad", "\xc3(\xff\xed\xa0\x80\xc0\x80|\xe2\x82"));
 
 	json_auto_t *json = line();

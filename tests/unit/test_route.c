@@ -61,8 +61,8 @@ a_method_and_a_path_lead_to_one_operation(void **state)
 	assert_operation(METHOD_POST, "/v1/sites", "site_create");
 	assert_operation(METHOD_GET, "/v1/sites/" ID, "site_read");
 	assert_operation(METHOD_PATCH, "/v1/sites/" ID, "site_update");
-	assert_operation(METHOD_POST, "/v1/sites/" ID "/transitions",
-	    "site_transition");
+	assert_operation(
+	    METHOD_POST, "/v1/sites/" ID "/transitions", "site_transition");
 	assert_operation(METHOD_POST, "/oauth/token", "oauth_token");
 }
 
@@ -107,12 +107,11 @@ a_path_knows_its_methods(void **state)
 
 	(void)state;
 	assert_null(route.operation);
-	assert_string_equal(route_allow(route.methods, &mem),
-	    "GET, HEAD, PATCH, OPTIONS");
+	assert_string_equal(
+	    route_allow(route.methods, &mem), "GET, HEAD, PATCH, OPTIONS");
 	route = find(METHOD_OPTIONS, "/oauth/token");
 	assert_null(route.operation);
-	assert_string_equal(route_allow(route.methods, &mem),
-	    "POST, OPTIONS");
+	assert_string_equal(route_allow(route.methods, &mem), "POST, OPTIONS");
 }
 
 static void

@@ -66,8 +66,8 @@ start(void **state)
 
 	assert_non_null(w);
 	w->document = json_of(site);
-	w->site = schema_compile(w->document, w->document, true, why,
-	    sizeof(why));
+	w->site =
+	    schema_compile(w->document, w->document, true, why, sizeof(why));
 	if (w->site == NULL)
 		fail_msg("%s", why);
 	*state = w;
@@ -138,8 +138,8 @@ each_fault_has_its_code_its_pointer_and_its_argument(void **state)
 		{ "'tags':['a','b','a']", "uniqueItems", "/tags/2", "0" },
 		{ "'tags':['a','bcde']", "maxLength", "/tags/1", "3" },
 		{ "'tags':{}", "type", "/tags", "array" },
-		{ "'location':{'type':'Point','coordinates':[5,91]}",
-		    "maximum", "/location/coordinates/1", "90" },
+		{ "'location':{'type':'Point','coordinates':[5,91]}", "maximum",
+		    "/location/coordinates/1", "90" },
 		{ "'location':[5,43]", "type", "/location", "null, object" },
 		{ "'nmae':'x'", "unknown_member", "/nmae", "nmae" },
 		{ "'~/':1", "unknown_member", "/~0~1", "~/" },
@@ -173,12 +173,12 @@ static void
 a_length_counts_code_points(void **state)
 {
 	/* Five of two bytes, five of four. */
-	assert_true(passes(*state,
-	    "{'name':'\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9',"
-	    "'kind':'square'}"));
-	assert_true(passes(*state,
-	    "{'name':'\\ud83c\\udfe0\\ud83c\\udfe0\\ud83c\\udfe0"
-	    "\\ud83c\\udfe0\\ud83c\\udfe0','kind':'square'}"));
+	assert_true(
+	    passes(*state, "{'name':'\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9',"
+	                   "'kind':'square'}"));
+	assert_true(
+	    passes(*state, "{'name':'\\ud83c\\udfe0\\ud83c\\udfe0\\ud83c\\udfe0"
+	                   "\\ud83c\\udfe0\\ud83c\\udfe0','kind':'square'}"));
 	assert_false(passes(*state, "{'name':'\xc3\xa9','kind':'square'}"));
 }
 
@@ -237,8 +237,8 @@ a_reference_may_lead_back_to_its_own_schema(void **state)
 	json_auto_t *good = json_of("{'children':[{'children':[{'n':1}]}]}");
 	json_auto_t *bad = json_of("{'children':[{'children':[{'n':'1'}]}]}");
 	char why[300];
-	const struct schema *tree = schema_compile(node, document, true, why,
-	    sizeof(why));
+	const struct schema *tree =
+	    schema_compile(node, document, true, why, sizeof(why));
 
 	assert_non_null(tree);
 	assert_true(schema_check(tree, good, &w->mem, &w->found));
@@ -299,26 +299,24 @@ what_is_not_understood_is_refused_with_its_place(void **state)
 		{ "{'type':'object','additionalProperties':false,"
 		  "'properties':{'a':{'type':'integer','readOnly':true}}}",
 		    "/properties/a: readOnly in a request" },
-		{ "{'$ref':'#/nowhere'}",
-		    ": $ref '#/nowhere' leads nowhere" },
+		{ "{'$ref':'#/nowhere'}", ": $ref '#/nowhere' leads nowhere" },
 		{ "{'$ref':'#/loop','maxLength':3}",
 		    ": 'maxLength' beside $ref" },
 		{ "{'$ref':'#/loop'}",
 		    "#/loop: too deep, or a $ref to itself" },
-		{ "{'$ref':'#/open'}",
-		    "#/open/items: maxLength is missing" },
+		{ "{'$ref':'#/open'}", "#/open/items: maxLength is missing" },
 	};
 	json_auto_t *document = json_of("{'loop':{'$ref':'#/loop'},"
-					"'open':{'type':'array','maxItems':1,"
-					"'items':{'type':'string'}}}");
+	                                "'open':{'type':'array','maxItems':1,"
+	                                "'items':{'type':'string'}}}");
 
 	(void)state;
 	for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
 		json_auto_t *node = json_of(bad[i].schema);
 		char why[300] = "";
 
-		assert_null(schema_compile(node, document, true, why,
-		    sizeof(why)));
+		assert_null(
+		    schema_compile(node, document, true, why, sizeof(why)));
 		assert_string_equal(why, bad[i].reason);
 	}
 }
@@ -337,8 +335,7 @@ answers_need_no_bounds(void **state)
 		json_auto_t *node = json_of(good[i]);
 		char why[300] = "";
 
-		if (schema_compile(node, node, false, why, sizeof(why)) ==
-		    NULL)
+		if (schema_compile(node, node, false, why, sizeof(why)) == NULL)
 			fail_msg("%s", why);
 	}
 }
@@ -391,8 +388,8 @@ a_text_is_read_as_its_type(void **state)
 		json_auto_t *node = json_of(vectors[i].schema);
 		char why[300];
 		const char *arg;
-		const struct schema *s = schema_compile(node, node, true, why,
-		    sizeof(why));
+		const struct schema *s =
+		    schema_compile(node, node, true, why, sizeof(why));
 		const char *code;
 
 		assert_non_null(s);
@@ -416,20 +413,20 @@ a_list_of_texts_is_checked_as_a_whole(void **state)
 	static const char *const big[] = { "1", "10" };
 	char why[300];
 	const char *arg;
-	const struct schema *s = schema_compile(node, node, true, why,
-	    sizeof(why));
+	const struct schema *s =
+	    schema_compile(node, node, true, why, sizeof(why));
 
 	assert_non_null(s);
 	assert_non_null(schema_items(s));
 	assert_null(schema_check_texts(s, texts, 3, &w->mem, &arg));
-	assert_string_equal(schema_check_texts(s, texts, 1, &w->mem, &arg),
-	    "minItems");
-	assert_string_equal(schema_check_texts(s, texts, 4, &w->mem, &arg),
-	    "maxItems");
-	assert_string_equal(schema_check_texts(s, twice, 2, &w->mem, &arg),
-	    "uniqueItems");
-	assert_string_equal(schema_check_texts(s, big, 2, &w->mem, &arg),
-	    "maximum");
+	assert_string_equal(
+	    schema_check_texts(s, texts, 1, &w->mem, &arg), "minItems");
+	assert_string_equal(
+	    schema_check_texts(s, texts, 4, &w->mem, &arg), "maxItems");
+	assert_string_equal(
+	    schema_check_texts(s, twice, 2, &w->mem, &arg), "uniqueItems");
+	assert_string_equal(
+	    schema_check_texts(s, big, 2, &w->mem, &arg), "maximum");
 	assert_string_equal(arg, "9");
 }
 
@@ -460,15 +457,14 @@ a_parameter_has_a_type_of_postgresql(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(vectors); i++) {
 		json_auto_t *node = json_of(vectors[i].schema);
 		char why[300];
-		const struct schema *s = schema_compile(node, node, true, why,
-		    sizeof(why));
+		const struct schema *s =
+		    schema_compile(node, node, true, why, sizeof(why));
 
 		assert_non_null(s);
 		if (vectors[i].type == NULL)
 			assert_null(schema_pg_type(s));
 		else
-			assert_string_equal(schema_pg_type(s),
-			    vectors[i].type);
+			assert_string_equal(schema_pg_type(s), vectors[i].type);
 	}
 }
 

@@ -18,10 +18,10 @@
 #include <jwt.h>
 #include <openssl/bn.h>
 #include <openssl/ecdsa.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
-#include <openssl/err.h>
 #include <openssl/rsa.h>
 
 #include "../../api/base64.h"
@@ -36,16 +36,24 @@
 #define TEXT   16384
 
 /* Header and claims that are good, for the rows that change one thing. */
-#define H_ES  "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"ec\"}"
-#define H_RS  "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"rsa\"}"
-#define C(iss, aud, times, more) \
+#define H_ES "{\"alg\":\"ES256\",\"typ\":\"JWT\",\"kid\":\"ec\"}"
+#define H_RS "{\"alg\":\"RS256\",\"typ\":\"JWT\",\"kid\":\"rsa\"}"
+#define C(iss, aud, times, more)                                               \
 	"{\"iss\":" iss ",\"aud\":" aud "," times "\"sub\":\"a\"" more "}"
 #define ISS   "\"" ISSUER "\""
 #define JTI   ",\"jti\":\"j\""
 #define TIMES "\"iat\":1799999990,\"exp\":1800000300,"
 #define GOOD  C(ISS, "\"" AUD "\"", TIMES, JTI)
 
-enum signing { EC, RSA_2048, P384, K256, RSA_1024, PUBLIC_PEM, NOBODY };
+enum signing {
+	EC,
+	RSA_2048,
+	P384,
+	K256,
+	RSA_1024,
+	PUBLIC_PEM,
+	NOBODY
+};
 
 /* Private keys by enum signing, and what a verifier is given for them. */
 static struct {
@@ -78,8 +86,8 @@ add_number(json_t *jwk, EVP_PKEY *key, const char *name, const char *parameter,
 	BIGNUM *number = NULL;
 
 	assert_int_equal(EVP_PKEY_get_bn_param(key, parameter, &number), 1);
-	int len = width > 0 ? BN_bn2binpad(number, bytes, width) :
-			      BN_bn2bin(number, bytes);
+	int len = width > 0 ? BN_bn2binpad(number, bytes, width)
+	                    : BN_bn2bin(number, bytes);
 
 	base64url_write(bytes, (size_t)len, text);
 	json_object_set_new(jwk, name, json_string(text));
@@ -100,8 +108,10 @@ jwk_of(enum signing which)
 	}
 	int width = which == P384 ? 48 : 32;
 
-	json_object_set_new(jwk, "crv", json_string(which == P384 ? "P-384" :
-		which == K256 ? "secp256k1" : "P-256"));
+	json_object_set_new(jwk, "crv",
+	    json_string(which == P384   ? "P-384"
+	                : which == K256 ? "secp256k1"
+	                                : "P-256"));
 	add_number(jwk, key, "x", "qx", width);
 	add_number(jwk, key, "y", "qy", width);
 	return jwk;
@@ -163,8 +173,8 @@ find(const char *kid, void *arg)
 }
 
 static void
-sign_ec(EVP_PKEY *key, const EVP_MD *md, const char *text,
-    unsigned char *out, size_t *len)
+sign_ec(EVP_PKEY *key, const EVP_MD *md, const char *text, unsigned char *out,
+    size_t *len)
 {
 	unsigned char der[160];
 	const unsigned char *at = der;
@@ -174,7 +184,8 @@ sign_ec(EVP_PKEY *key, const EVP_MD *md, const char *text,
 
 	assert_int_equal(EVP_DigestSignInit(ctx, NULL, md, NULL, key), 1);
 	assert_int_equal(EVP_DigestSign(ctx, der, &n,
-	    (const unsigned char *)text, strlen(text)), 1);
+	                     (const unsigned char *)text, strlen(text)),
+	    1);
 	EVP_MD_CTX_free(ctx);
 
 	ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &at, (long)n);
@@ -200,10 +211,11 @@ make(const char *header, const char *claims, enum signing by, char *out)
 		EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
 		len = sizeof(signature);
-		EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL,
-		    world.keys[by]);
+		EVP_DigestSignInit(
+		    ctx, NULL, EVP_sha256(), NULL, world.keys[by]);
 		assert_int_equal(EVP_DigestSign(ctx, signature, &len,
-		    (const unsigned char *)out, n), 1);
+		                     (const unsigned char *)out, n),
+		    1);
 		EVP_MD_CTX_free(ctx);
 	} else if (by == PUBLIC_PEM) {
 		unsigned hmac_len;
@@ -216,8 +228,11 @@ make(const char *header, const char *claims, enum signing by, char *out)
 	base64url_write(signature, len, out + n);
 }
 
-static const struct token_rules rules = { .issuer = ISSUER, .audience = AUD,
-	.now_s = NOW, .max_life_s = 3600, .jti_required = true };
+static const struct token_rules rules = { .issuer = ISSUER,
+	.audience = AUD,
+	.now_s = NOW,
+	.max_life_s = 3600,
+	.jti_required = true };
 
 static bool
 ours(const char *token, size_t len, const char **why)
@@ -249,15 +264,16 @@ struct row {
 	void (*bend)(char *token); /* afterwards; NULL: not */
 };
 
-/* --- changes to a token's text ---------------------------------------------- */
+/* --- changes to a token's text ----------------------------------------------
+ */
 
 /* 64 bytes leave four unused bits in the last of 86 characters. */
 static void
 set_an_unused_bit(char *token)
 {
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				       "abcdefghijklmnopqrstuvwxyz"
-				       "0123456789-_";
+	                               "abcdefghijklmnopqrstuvwxyz"
+	                               "0123456789-_";
 	char *last = token + strlen(token) - 1;
 	const char *at = strchr(alphabet, *last);
 
@@ -314,7 +330,8 @@ standard_alphabet(char *token)
 	strrchr(token, '.')[1] = '+';
 }
 
-/* --- rows --------------------------------------------------------------------- */
+/* --- rows
+ * --------------------------------------------------------------------- */
 
 #define ES(claims) H_ES, claims, EC, EC
 
@@ -331,8 +348,8 @@ static const struct row weaknesses[] = {
 	{ "an_es256_token_for_an_unknown_key_is_refused",
 	    "{\"alg\":\"ES256\",\"kid\":\"x\"}", GOOD, EC, NOBODY,
 	    "unknown_kid", NULL },
-	{ "a_token_without_kid_is_refused", "{\"alg\":\"ES256\"}", GOOD, EC,
-	    EC, "header", NULL },
+	{ "a_token_without_kid_is_refused", "{\"alg\":\"ES256\"}", GOOD, EC, EC,
+	    "header", NULL },
 	{ "es256_with_a_p384_key_is_refused",
 	    "{\"alg\":\"ES256\",\"kid\":\"p384\"}", GOOD, P384, P384,
 	    "unknown_kid", NULL },
@@ -340,13 +357,13 @@ static const struct row weaknesses[] = {
 	    "{\"alg\":\"ES256\",\"kid\":\"k256\"}", GOOD, K256, K256,
 	    "unknown_kid", NULL },
 	{ "rs256_with_1024_bits_is_refused",
-	    "{\"alg\":\"RS256\",\"kid\":\"rsa1024\"}", GOOD, RSA_1024,
-	    RSA_1024, "unknown_kid", NULL },
+	    "{\"alg\":\"RS256\",\"kid\":\"rsa1024\"}", GOOD, RSA_1024, RSA_1024,
+	    "unknown_kid", NULL },
 	{ "an_expired_token_is_refused",
 	    ES(C(ISS, "\"" AUD "\"", "\"exp\":1799999940,", JTI)), "expired",
 	    NULL },
-	{ "a_token_without_exp_is_refused",
-	    ES(C(ISS, "\"" AUD "\"", "", JTI)), "exp", NULL },
+	{ "a_token_without_exp_is_refused", ES(C(ISS, "\"" AUD "\"", "", JTI)),
+	    "exp", NULL },
 	{ "a_token_for_ten_years_is_refused",
 	    ES(C(ISS, "\"" AUD "\"", "\"exp\":2115360000,", JTI)),
 	    "exp_too_far", NULL },
@@ -359,15 +376,15 @@ static const struct row weaknesses[] = {
 	    ES(C(ISS, "\"" AUD "\"", "\"exp\":\"1800000300\",", JTI)), "exp",
 	    NULL },
 	{ "nbf_in_the_future_is_refused",
-	    ES(C(ISS, "\"" AUD "\"", "\"nbf\":1800000061," TIMES, JTI)),
-	    "nbf", NULL },
+	    ES(C(ISS, "\"" AUD "\"", "\"nbf\":1800000061," TIMES, JTI)), "nbf",
+	    NULL },
 	{ "iat_in_the_future_is_refused",
-	    ES(C(ISS, "\"" AUD "\"",
-		"\"iat\":1800000061,\"exp\":1800000300,", JTI)),
+	    ES(C(ISS, "\"" AUD "\"", "\"iat\":1800000061,\"exp\":1800000300,",
+	        JTI)),
 	    "iat", NULL },
 	{ "another_issuer_is_refused",
-	    ES(C("\"https://evil.example\"", "\"" AUD "\"", TIMES, JTI)),
-	    "iss", NULL },
+	    ES(C("\"https://evil.example\"", "\"" AUD "\"", TIMES, JTI)), "iss",
+	    NULL },
 	{ "an_issuer_with_a_final_slash_is_another_one",
 	    ES(C("\"" ISSUER "/\"", "\"" AUD "\"", TIMES, JTI)), "iss", NULL },
 	{ "a_token_without_issuer_is_refused",
@@ -375,8 +392,8 @@ static const struct row weaknesses[] = {
 	    "iss", NULL },
 	{ "another_audience_is_refused",
 	    ES(C(ISS, "\"https://other.example\"", TIMES, JTI)), "aud", NULL },
-	{ "the_issuer_is_not_the_audience",
-	    ES(C(ISS, ISS, TIMES, JTI)), "aud", NULL },
+	{ "the_issuer_is_not_the_audience", ES(C(ISS, ISS, TIMES, JTI)), "aud",
+	    NULL },
 	{ "a_list_without_us_is_refused",
 	    ES(C(ISS, "[\"https://other.example\",3]", TIMES, JTI)), "aud",
 	    NULL },
@@ -384,13 +401,14 @@ static const struct row weaknesses[] = {
 	    ES(C(ISS, "\"" AUD "0\"", TIMES, JTI)), "aud", NULL },
 	{ "a_critical_extension_is_refused",
 	    "{\"alg\":\"ES256\",\"kid\":\"ec\",\"crit\":[\"b64\"],"
-	    "\"b64\":false}", GOOD, EC, EC, "header", NULL },
+	    "\"b64\":false}",
+	    GOOD, EC, EC, "header", NULL },
 	{ "an_empty_crit_is_refused",
 	    "{\"alg\":\"ES256\",\"kid\":\"ec\",\"crit\":[]}", GOOD, EC, EC,
 	    "header", NULL },
 	{ "alg_said_twice_is_refused",
-	    "{\"alg\":\"none\",\"kid\":\"ec\",\"alg\":\"ES256\"}", GOOD, EC,
-	    EC, "malformed", NULL },
+	    "{\"alg\":\"none\",\"kid\":\"ec\",\"alg\":\"ES256\"}", GOOD, EC, EC,
+	    "malformed", NULL },
 	{ "kid_said_twice_is_refused",
 	    "{\"alg\":\"ES256\",\"kid\":\"x\",\"kid\":\"ec\"}", GOOD, EC, EC,
 	    "malformed", NULL },
@@ -399,14 +417,14 @@ static const struct row weaknesses[] = {
 	       "\",\"sub\":\"a\"," TIMES "\"jti\":\"j\"}"),
 	    "malformed", NULL },
 	{ "a_list_of_claims_is_refused", ES("[]"), "malformed", NULL },
-	{ "a_kid_that_is_a_number_is_refused",
-	    "{\"alg\":\"ES256\",\"kid\":1}", GOOD, EC, EC, "header", NULL },
-	{ "a_signature_spelt_with_an_unused_bit_is_refused",
-	    ES(GOOD), "malformed", set_an_unused_bit },
+	{ "a_kid_that_is_a_number_is_refused", "{\"alg\":\"ES256\",\"kid\":1}",
+	    GOOD, EC, EC, "header", NULL },
+	{ "a_signature_spelt_with_an_unused_bit_is_refused", ES(GOOD),
+	    "malformed", set_an_unused_bit },
 	{ "padding_is_refused", ES(GOOD), "malformed", pad },
 	{ "typ_in_small_letters_is_refused",
-	    "{\"alg\":\"ES256\",\"kid\":\"ec\",\"typ\":\"jwt\"}", GOOD, EC,
-	    EC, "header", NULL },
+	    "{\"alg\":\"ES256\",\"kid\":\"ec\",\"typ\":\"jwt\"}", GOOD, EC, EC,
+	    "header", NULL },
 	{ "a_token_without_subject_is_refused",
 	    ES("{\"iss\":\"" ISSUER "\",\"aud\":\"" AUD "\"," TIMES
 	       "\"jti\":\"j\"}"),
@@ -442,15 +460,14 @@ static const struct row refused[] = {
 	{ "an_empty_signature_is_refused", ES(GOOD), "malformed",
 	    drop_signature },
 	{ "two_segments_are_refused", ES(GOOD), "malformed", drop_a_segment },
-	{ "four_segments_are_refused", ES(GOOD), "malformed",
-	    append_segment },
+	{ "four_segments_are_refused", ES(GOOD), "malformed", append_segment },
 	{ "trailing_garbage_is_refused", ES(GOOD), "malformed",
 	    append_garbage },
 	{ "the_standard_alphabet_is_refused", ES(GOOD), "malformed",
 	    standard_alphabet },
 	{ "a_changed_claim_is_refused", ES(GOOD), NULL, flip_a_claim },
-	{ "the_key_of_a_stranger_is_refused", H_ES, GOOD, P384, EC,
-	    "signature", NULL },
+	{ "the_key_of_a_stranger_is_refused", H_ES, GOOD, P384, EC, "signature",
+	    NULL },
 };
 
 static void
@@ -463,8 +480,9 @@ libjwt_accepts_it_and_we_do_not(void **state)
 	make(row->header, row->claims, row->by, token);
 	if (row->bend != NULL)
 		row->bend(token);
-	assert_true(libjwts(token, row->verified_with == NOBODY ?
-		NULL : world.pems[row->verified_with]));
+	assert_true(libjwts(token, row->verified_with == NOBODY
+	                               ? NULL
+	                               : world.pems[row->verified_with]));
 	assert_false(ours(token, strlen(token), &why));
 	assert_string_equal(why, row->why);
 }
@@ -484,7 +502,8 @@ nobody_accepts_it(void **state)
 		assert_string_equal(why, row->why);
 }
 
-/* --- single sentences ------------------------------------------------------------ */
+/* --- single sentences
+ * ------------------------------------------------------------ */
 
 static void
 good_tokens_pass(void **state)
@@ -501,12 +520,14 @@ good_tokens_pass(void **state)
 		{ H_ES, C(ISS, "\"" AUD "\"", "\"exp\":1799999941,", JTI), EC },
 		{ H_ES,
 		    C(ISS, "\"" AUD "\"",
-			"\"iat\":1800000060,\"nbf\":1800000060,"
-			"\"exp\":1800003600,", JTI),
+		        "\"iat\":1800000060,\"nbf\":1800000060,"
+		        "\"exp\":1800003600,",
+		        JTI),
 		    EC },
 		/* Never followed: they only ride along. */
 		{ "{\"alg\":\"ES256\",\"kid\":\"ec\","
-		  "\"jku\":\"https://evil.example\",\"jwk\":{}}", GOOD, EC },
+		  "\"jku\":\"https://evil.example\",\"jwk\":{}}",
+		    GOOD, EC },
 	};
 	char token[TEXT];
 	const char *why;
@@ -653,8 +674,8 @@ only_good_public_keys_become_pem(void **state)
 	for (size_t i = 0; i < N_ELEMENTS(wrong); i++) {
 		json_auto_t *bad = json_copy(jwk);
 
-		json_object_set_new(bad, wrong[i].name,
-		    json_string(wrong[i].value));
+		json_object_set_new(
+		    bad, wrong[i].name, json_string(wrong[i].value));
 		assert_null(jwk_pem(bad, &alg, &why));
 		assert_string_equal(why, wrong[i].why);
 	}
@@ -697,8 +718,8 @@ a_claim_can_be_peeked_at(void **state)
 
 	(void)state;
 	make(H_ES, GOOD, EC, token);
-	assert_string_equal(token_peek(token, strlen(token), "iss", &mem),
-	    ISSUER);
+	assert_string_equal(
+	    token_peek(token, strlen(token), "iss", &mem), ISSUER);
 	assert_null(token_peek(token, strlen(token), "exp", &mem));
 	assert_null(token_peek("a.b", 3, "iss", &mem));
 	mem_release(&mem);
@@ -730,13 +751,14 @@ main(void)
 		cmocka_unit_test(a_claim_can_be_peeked_at),
 	};
 	static struct CMUnitTest tests[N_ELEMENTS(single) +
-	    N_ELEMENTS(weaknesses) + N_ELEMENTS(refused)];
+	                               N_ELEMENTS(weaknesses) +
+	                               N_ELEMENTS(refused)];
 	size_t n = N_ELEMENTS(single);
 
 	memcpy(tests, single, sizeof(single));
 	n = add_rows(tests, n, weaknesses, N_ELEMENTS(weaknesses),
 	    libjwt_accepts_it_and_we_do_not);
 	n = add_rows(tests, n, refused, N_ELEMENTS(refused), nobody_accepts_it);
-	return _cmocka_run_group_tests("token", tests, n, make_world,
-	    end_world);
+	return _cmocka_run_group_tests(
+	    "token", tests, n, make_world, end_world);
 }

@@ -12,8 +12,8 @@
 #include "vet.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
-#define HOST	      "Host: a\r\n"
-#define TEN(x)	      x x x x x x x x x x
+#define HOST          "Host: a\r\n"
+#define TEN(x)        x x x x x x x x x x
 
 static char text[4 * VET_BLOCK_MAX];
 static struct vetted v;
@@ -100,8 +100,8 @@ forty_lines_lose_none_that_the_api_uses(void **state)
 {
 	(void)state;
 	assert_becomes("GET / HTTP/1.1\r\n" HOST TEN("X-A: 1\r\n")
-		TEN("X-B: 2\r\n") TEN("X-C: 3\r\n") TEN("X-D: 4\r\n")
-	    "Authorization: Bearer t\r\n\r\n",
+	                   TEN("X-B: 2\r\n") TEN("X-C: 3\r\n") TEN(
+	                       "X-D: 4\r\n") "Authorization: Bearer t\r\n\r\n",
 	    "GET / HTTP/1.1\r\nhost:a\r\nauthorization:Bearer t\r\n\r\n");
 }
 
@@ -114,8 +114,8 @@ what_kore_is_given_is_below_its_limit_of_lines(void **state)
 	(void)state;
 	for (enum header h = 0; h < N_HEADERS; h++) {
 		strcat(block, header_names[h]);
-		strcat(block, h == HEADER_CONTENT_LENGTH ? ": 1\r\n" :
-							   ": close\r\n");
+		strcat(block,
+		    h == HEADER_CONTENT_LENGTH ? ": 1\r\n" : ": close\r\n");
 	}
 	strcat(block, "\r\n");
 	judge(block);
@@ -129,7 +129,7 @@ static void
 bytes_behind_the_block_are_left_alone(void **state)
 {
 	const char *block = "POST / HTTP/1.1\r\n" HOST "X-Gone: 1\r\n"
-			    "Content-Length: 5\r\n\r\nhello\r\n\r\nGET";
+	                    "Content-Length: 5\r\n\r\nhello\r\n\r\nGET";
 
 	(void)state;
 	judge(block);
@@ -143,7 +143,7 @@ an_empty_value_is_an_absent_line(void **state)
 {
 	(void)state;
 	assert_becomes("GET / HTTP/1.1\r\nAccept:\r\nIf-Match: \t \r\n" HOST
-		       "\r\n",
+	               "\r\n",
 	    "GET / HTTP/1.1\r\nhost:a\r\n\r\n");
 }
 
@@ -151,9 +151,10 @@ static void
 repeated_list_lines_are_joined_in_order(void **state)
 {
 	(void)state;
-	assert_becomes("GET / HTTP/1.1\r\n" HOST "If-None-Match: \"1\"\r\n"
-		       "X-Forwarded-For: 192.0.2.1\r\nIf-None-Match:\r\n"
-		       "if-none-match:\"2\"\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n",
+	assert_becomes(
+	    "GET / HTTP/1.1\r\n" HOST "If-None-Match: \"1\"\r\n"
+	    "X-Forwarded-For: 192.0.2.1\r\nIf-None-Match:\r\n"
+	    "if-none-match:\"2\"\r\nX-Forwarded-For: 10.0.0.1\r\n\r\n",
 	    "GET / HTTP/1.1\r\nhost:a\r\nif-none-match:\"1\", \"2\"\r\n"
 	    "x-forwarded-for:192.0.2.1, 10.0.0.1\r\n\r\n");
 }
@@ -171,14 +172,14 @@ close_is_found_in_any_spelling(void **state)
 {
 	(void)state;
 	assert_becomes("GET / HTTP/1.1\r\n" HOST
-		       "Connection: Keep-Alive, CLOSE\r\n\r\n",
+	               "Connection: Keep-Alive, CLOSE\r\n\r\n",
 	    "GET / HTTP/1.1\r\nhost:a\r\nconnection:close\r\n\r\n");
 	assert_true(v.close);
 	assert_becomes("GET / HTTP/1.1\r\n" HOST
-		       "Connection: x\r\nConnection: close\r\n\r\n",
+	               "Connection: x\r\nConnection: close\r\n\r\n",
 	    "GET / HTTP/1.1\r\nhost:a\r\nconnection:close\r\n\r\n");
 	assert_becomes("GET / HTTP/1.1\r\n" HOST
-		       "Connection: closed, keep-alive\r\n\r\n",
+	               "Connection: closed, keep-alive\r\n\r\n",
 	    "GET / HTTP/1.1\r\nhost:a\r\n\r\n");
 	assert_false(v.close);
 	assert_becomes("GET / HTTP/1.0\r\n" HOST "\r\n",
@@ -342,8 +343,8 @@ a_target_is_a_short_absolute_path(void **state)
 		{ "GET /a%00b HTTP/1.1\r\n" HOST "\r\n", "bad_request" },
 		{ "GET /a#b HTTP/1.1\r\n" HOST "\r\n", "bad_request" },
 		{ "GET /\xc3\xa9 HTTP/1.1\r\n" HOST "\r\n", "bad_request" },
-		{ "GET /" TEN(TEN("1234567890123456789"))
-		  " HTTP/1.1\r\n" HOST "\r\n",
+		{ "GET /" TEN(TEN("1234567890123456789")) " HTTP/1.1\r\n" HOST
+		                                          "\r\n",
 		    "uri_too_long" },
 	};
 
@@ -468,7 +469,7 @@ a_refusal_names_the_requests_id(void **state)
 {
 	(void)state;
 	assert_refused("BREW / HTTP/1.1\r\n" HOST
-		       "X-Request-Id: partner-0042\r\n\r\n",
+	               "X-Request-Id: partner-0042\r\n\r\n",
 	    "method_unknown");
 	assert_int_equal(v.request_id_len, 12);
 	assert_memory_equal(v.request_id, "partner-0042", 12);
@@ -483,7 +484,8 @@ main(void)
 		cmocka_unit_test(a_plain_request_passes),
 		cmocka_unit_test(a_block_without_its_blank_line_waits_for_more),
 		cmocka_unit_test(forty_lines_lose_none_that_the_api_uses),
-		cmocka_unit_test(what_kore_is_given_is_below_its_limit_of_lines),
+		cmocka_unit_test(
+		    what_kore_is_given_is_below_its_limit_of_lines),
 		cmocka_unit_test(bytes_behind_the_block_are_left_alone),
 		cmocka_unit_test(an_empty_value_is_an_absent_line),
 		cmocka_unit_test(repeated_list_lines_are_joined_in_order),
@@ -496,9 +498,11 @@ main(void)
 		cmocka_unit_test(a_body_is_bounded_and_only_where_it_belongs),
 		cmocka_unit_test(a_request_line_has_three_words_and_two_blanks),
 		cmocka_unit_test(a_target_is_a_short_absolute_path),
-		cmocka_unit_test(header_lines_are_names_a_colon_and_plain_values),
+		cmocka_unit_test(
+		    header_lines_are_names_a_colon_and_plain_values),
 		cmocka_unit_test(only_cr_lf_ends_a_line),
-		cmocka_unit_test(a_bad_byte_is_refused_before_the_block_is_whole),
+		cmocka_unit_test(
+		    a_bad_byte_is_refused_before_the_block_is_whole),
 		cmocka_unit_test(too_many_lines_or_bytes_are_refused),
 		cmocka_unit_test(a_block_of_just_the_limit_passes),
 		cmocka_unit_test(compaction_twice_changes_nothing),
