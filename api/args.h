@@ -14,6 +14,7 @@
 #include "contract.h"
 #include "input.h"
 #include "mem.h"
+#include "percent.h"
 #include "problem.h"
 #include "route.h"
 
@@ -59,10 +60,5 @@ void args_set(struct args *args, const char *name, const char *value);
 
 /* NULL if no such argument is there. */
 const struct arg *args_find(const struct args *args, const char *name);
-
-/* percent-decode (RFC 3986); plus_is_space for forms and queries. NULL if
- * malformed, not UTF-8 or with a NUL. Lives in mem. */
-const char *percent_decode(
-    const char *text, size_t len, bool plus_is_space, struct mem *mem);
 
 #endif

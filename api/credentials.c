@@ -12,10 +12,10 @@
 #include <openssl/crypto.h>
 #include <openssl/sha.h>
 
-#include "args.h"
 #include "base64.h"
 #include "credentials.h"
 #include "jwk.h"
+#include "percent.h"
 
 #define KEYS_MAX         2 /* live ones that a client may have */
 #define SECRETS_MAX      2

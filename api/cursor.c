@@ -44,6 +44,7 @@ cursor_write(const char *scope, const char *key, struct mem *mem)
 	char *text = mem_take(mem, BASE64_TEXT(len));
 
 	bytes[0] = VERSION;
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes */
 	memcpy(bytes + HEAD_LEN, key, key_len);
 	if (!sign(scope, key, key_len, mem, bytes + 1))
 		return NULL;
@@ -84,6 +85,7 @@ sign(const char *scope, const char *key, size_t key_len, struct mem *mem,
 	unsigned char mac[EVP_MAX_MD_SIZE];
 
 	message[0] = VERSION;
+	/* NOLINTNEXTLINE(bugprone-not-null-terminated-result): bytes */
 	memcpy(message + 1, scope, scope_len);
 	memcpy(message + 1 + scope_len + 1, key, key_len);
 	if (!ready || HMAC(EVP_sha256(), secret, (int)sizeof(secret), message,

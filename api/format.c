@@ -13,28 +13,28 @@
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
 static const struct format formats[] = {
-	{ "uuid", format_uuid, 0, "uuid", true },
-	{ "date", format_date, 0, "date", true },
-	{ "date-time", format_date_time, 0, "timestamptz", true },
-	{ "uri", format_uri, 0, "text", false },
-	{ "email", format_email, 0, "text", false },
-	{ "siren", french_siren, 0, "text", true },
-	{ "siret", french_siret, 0, "text", true },
-	{ "rna", french_rna, 0, "text", true },
-	{ "insee", french_insee, 0, "text", true },
-	{ "departement", french_departement, 0, "text", true },
-	{ "qpv", french_qpv, 0, "text", true },
-	{ "geojson-point", NULL, GEOJSON_POINT, NULL, true },
-	{ "geojson-linestring", NULL, GEOJSON_LINESTRING, NULL, true },
-	{ "geojson-polygon", NULL, GEOJSON_POLYGON, NULL, true },
-	{ "geojson-multipolygon", NULL, GEOJSON_MULTIPOLYGON, NULL, true },
-	{ "geojson-geometry", NULL, GEOJSON_ANY, NULL, true },
+	{ "uuid", format_uuid, "uuid", 0, true },
+	{ "date", format_date, "date", 0, true },
+	{ "date-time", format_date_time, "timestamptz", 0, true },
+	{ "uri", format_uri, "text", 0, false },
+	{ "email", format_email, "text", 0, false },
+	{ "siren", french_siren, "text", 0, true },
+	{ "siret", french_siret, "text", 0, true },
+	{ "rna", french_rna, "text", 0, true },
+	{ "insee", french_insee, "text", 0, true },
+	{ "departement", french_departement, "text", 0, true },
+	{ "qpv", french_qpv, "text", 0, true },
+	{ "geojson-point", NULL, NULL, GEOJSON_POINT, true },
+	{ "geojson-linestring", NULL, NULL, GEOJSON_LINESTRING, true },
+	{ "geojson-polygon", NULL, NULL, GEOJSON_POLYGON, true },
+	{ "geojson-multipolygon", NULL, NULL, GEOJSON_MULTIPOLYGON, true },
+	{ "geojson-geometry", NULL, NULL, GEOJSON_ANY, true },
 	/* Notes for those who generate clients: nothing to check. */
-	{ "int32", NULL, 0, "bigint", false },
-	{ "int64", NULL, 0, "bigint", false },
-	{ "double", NULL, 0, "numeric", false },
-	{ "binary", NULL, 0, "text", false },
-	{ "password", NULL, 0, "text", false },
+	{ "int32", NULL, "bigint", 0, false },
+	{ "int64", NULL, "bigint", 0, false },
+	{ "double", NULL, "numeric", 0, false },
+	{ "binary", NULL, "text", 0, false },
+	{ "password", NULL, "text", 0, false },
 };
 
 const struct format *
@@ -250,7 +250,10 @@ has_port(const char *text, size_t len)
 	if (len < 2 || len > 6 || text[0] != ':' ||
 	    strspn(text + 1, "0123456789") < len - 1)
 		return false;
-	return atoi(text + 1) >= 1 && atoi(text + 1) <= 65535;
+
+	long port = strtol(text + 1, NULL, 10);
+
+	return port >= 1 && port <= 65535;
 }
 
 bool

@@ -10,9 +10,9 @@
 struct format {
 	const char *name;
 	bool (*check)(const char *text); /* of a string, or NULL */
-	unsigned geometry;               /* GEOJSON_ types of an object, or 0 */
 	const char *pg_type;
-	bool bounded; /* its texts have a greatest length by themselves */
+	unsigned geometry; /* GEOJSON_ types of an object, or 0 */
+	bool bounded;      /* its texts have a greatest length by themselves */
 };
 
 /* NULL if the contract may not use this name. */

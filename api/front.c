@@ -28,13 +28,11 @@
 
 #include "front.h"
 
-#include "answer.h"
 #include "clock.h"
-#include "config.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
-#include "problem.h"
+#include "refusal.h"
 #include "route.h"
 #include "vet.h"
 
@@ -455,59 +453,6 @@ address_of(const struct connection *c, char out[ADDRESS_LEN])
 	return out;
 }
 
-/* A refusal is an answered request like any other: one line, one count. */
-static void
-record(
-    const struct front *f, const char *code, const char *id, enum method method)
-{
-	uint64_t took_us = clock_monotonic_us() - f->started_us;
-	int status = problem_status(code);
-	char address[ADDRESS_LEN], took[32];
-
-	(void)snprintf(took, sizeof(took), "%.6f", (double)took_us / 1e6);
-	log_write(status == 503 ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "request",
-	    LOG_FIELDS(LOG_STR("request_id", id),
-	        LOG_STR("http.request.method",
-	            method < N_METHODS ? method_names[method] : "_OTHER"),
-	        LOG_INT("http.response.status_code", status),
-	        LOG_STR("network.peer.address", address_of(f->c, address)),
-	        LOG_STR("duration_s", took), LOG_STR("error.type", code)));
-	metrics_count(NO_ROUTE, (int)method, status, took_us);
-}
-
-/* The whole answer; one to HEAD has no body. */
-static void
-send_problem(struct connection *c, const struct problem *p, const char *id,
-    enum method method, struct mem *mem)
-{
-	int status = problem_status(p->code);
-	size_t len;
-	const char *body = problem_body(p, config.issuer, id, false, mem, &len);
-	const char *head = mem_print(mem,
-	    "HTTP/1.1 %d %s\r\n"
-	    "connection: close\r\n"
-	    "date: %s\r\n"
-	    "content-type: application/problem+json\r\n"
-	    "content-language: fr\r\n"
-	    "content-length: %zu\r\n"
-	    "x-request-id: %s\r\n"
-	    "cache-control: no-store\r\n"
-	    "content-security-policy: default-src 'none'\r\n"
-	    "cross-origin-resource-policy: same-site\r\n"
-	    "referrer-policy: no-referrer\r\n"
-	    "x-content-type-options: nosniff\r\n",
-	    status, http_status_text(status), answer_date(), len, id);
-
-	net_send_queue(c, head, strlen(head));
-	if (p->retry_after_s > 0) {
-		head = mem_print(mem, "retry-after: %d\r\n", p->retry_after_s);
-		net_send_queue(c, head, strlen(head));
-	}
-	net_send_queue(c, "\r\n", 2);
-	if (method != METHOD_HEAD)
-		net_send_queue(c, body, len);
-}
-
 /*
  * Answer with a problem and end the connection. Unread bytes at a close make
  * the kernel send a reset, which can overtake the answer: so our side is
@@ -516,19 +461,23 @@ send_problem(struct connection *c, const struct problem *p, const char *id,
 static void
 refuse(struct front *f, const char *code, const struct vetted *v)
 {
-	enum method method = v != NULL ? v->method : N_METHODS;
 	struct connection *c = f->c;
-	struct problem p = { .code = code };
+	char address[ADDRESS_LEN];
 	struct mem mem = { 0 };
-	const char *id = NULL;
+	struct refusal refusal = {
+		.code = code,
+		.method = v != NULL ? v->method : N_METHODS,
+		.address = address_of(c, address),
+		.took_us = clock_monotonic_us() - f->started_us,
+	};
+	const char *text;
+	size_t len;
 
 	if (v != NULL && v->request_id != NULL)
-		id = mem_copy(&mem, v->request_id, v->request_id_len);
-	id = answer_request_id(id, &mem);
-	if (strcmp(code, "overloaded") == 0)
-		p.retry_after_s = 1;
-	send_problem(c, &p, id, method, &mem);
-	record(f, code, id, method);
+		refusal.request_id =
+		    mem_copy(&mem, v->request_id, v->request_id_len);
+	text = refusal_text(&refusal, &mem, &len);
+	net_send_queue(c, text, len);
 	mem_release(&mem);
 
 	f->phase = LINGER;

@@ -2,11 +2,12 @@
  * GeoJSON structure: one table of shapes and one descent through the levels
  * of their coordinates.
  */
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "geojson.h"
+
+#include "loose.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -79,7 +80,7 @@ enter_index(struct walk *w, size_t index)
 {
 	char key[24];
 
-	snprintf(key, sizeof(key), "%zu", index);
+	(void)snprintf(key, sizeof(key), "%zu", index);
 	return enter(w, key);
 }
 
@@ -107,8 +108,7 @@ names_of(struct walk *w, unsigned types)
 static bool
 only_members(struct walk *w, const json_t *value, const char *content)
 {
-	/* jansson iterates without changing, but asks for a mutable value. */
-	json_t *object = (json_t *)(uintptr_t)value;
+	json_t *object = loose(value);
 	const char *key;
 	json_t *member;
 

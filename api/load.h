@@ -1,6 +1,6 @@
 /*
  * What the files that read the contract share: contract.c (document and
- * operations) and parameter.c (parameters and pages). For them only.
+ * paths), operation.c, and parameter.c (parameters and pages). For them only.
  */
 #ifndef GUSP_LOAD_H
 #define GUSP_LOAD_H
@@ -32,6 +32,15 @@ bool load_only(struct load *load, json_t *node, const char *what,
 
 /* The node itself, or what its $ref names; NULL with the reason. */
 json_t *load_follow(struct load *load, json_t *node);
+
+/* Fill op, whose method and path are set, from its node and the parameters
+ * that all operations of its path share. */
+bool load_operation(
+    struct load *load, struct operation *op, json_t *node, json_t *shared);
+
+/* Schemas of answers are not applied, but they are the contract: the same
+ * keywords, without the bounds. References are checked where they lead. */
+bool load_response_schema(struct load *load, json_t *content);
 
 /* Fill the parameters of op from the path item and the operation; path ones
  * first, in the order of the template. */

@@ -32,12 +32,12 @@
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 #define EXPORTED      __attribute__((visibility("default")))
 
-#define WHY_LEN         512
-#define DATABASE_WAIT_S 30
-#define CONNECT_TIMEOUT "5"
-#define TICK_MS         200
-#define DRAIN_LEAST_MS  500 /* front.c closes idle connections meanwhile */
-#define DRAIN_STEP_MS   20
+#define WHY_LEN          512
+#define DATABASE_WAIT_MS 30000
+#define CONNECT_TIMEOUT  "5"
+#define TICK_MS          200
+#define DRAIN_LEAST_MS   500 /* front.c closes idle connections meanwhile */
+#define DRAIN_STEP_MS    20
 
 EXPORTED void kore_parent_configure(int argc, char **argv);
 EXPORTED void kore_worker_configure(void);

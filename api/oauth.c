@@ -310,32 +310,25 @@ scopes_supported(void)
 static enum next
 metadata_get(struct exchange *x)
 {
-	static const char methods[] = "token_endpoint_auth_methods_supported";
-	static const char algs[] =
-	    "token_endpoint_auth_signing_alg_values_supported";
 	static char *body;
 
 	if (body == NULL) {
-		json_t *ways = json_pack("[s, s, s]", "private_key_jwt",
-		    "client_secret_basic", "client_secret_post");
-		json_t *signing = json_pack("[s, s]", "ES256", "RS256");
 		json_auto_t *all = json_pack(
-		    "{s:s, s:o, s:o, s:o, s:o, s:o, s:[], s:[s], s:o, s:o, "
-		    "s:O, s:O, s:O, s:O, s:o, s:[s, s]}",
+		    "{s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:[], s:[s], "
+		    "s:[s, s, s], s:[s, s]}",
 		    "issuer", config.issuer, "token_endpoint",
 		    endpoint("/oauth/token"), "jwks_uri",
 		    endpoint("/.well-known/jwks.json"),
 		    "introspection_endpoint", endpoint("/oauth/introspect"),
 		    "revocation_endpoint", endpoint("/oauth/revoke"),
 		    "service_documentation", endpoint("/docs"),
+		    "scopes_supported", scopes_supported(),
 		    "response_types_supported", "grant_types_supported",
-		    "client_credentials", methods, ways, algs, signing,
-		    "introspection_endpoint_auth_methods_supported", ways,
-		    "introspection_endpoint_auth_signing_alg_values_supported",
-		    signing, "revocation_endpoint_auth_methods_supported", ways,
-		    "revocation_endpoint_auth_signing_alg_values_supported",
-		    signing, "scopes_supported", scopes_supported(),
-		    "ui_locales_supported", "fr", "en");
+		    "client_credentials",
+		    "token_endpoint_auth_methods_supported", "private_key_jwt",
+		    "client_secret_basic", "client_secret_post",
+		    "token_endpoint_auth_signing_alg_values_supported", "ES256",
+		    "RS256");
 
 		body = all == NULL ? NULL : json_dumps(all, JSON_COMPACT);
 	}

@@ -253,6 +253,8 @@ answer_page(struct exchange *x, const PGresult *rows)
 		shown = (int)x->args.limit;
 		cursor = cursor_write(x->args.scope,
 		    PQgetvalue(rows, shown - 1, key), &x->mem);
+		if (cursor == NULL) /* the secret is not loaded yet */
+			return refuse(x, "unavailable", NULL);
 		len += strlen(cursor);
 		x->answer.link = next_page(x, cursor);
 	}

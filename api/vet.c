@@ -1,37 +1,17 @@
 /*
- * The judgement on a raw header block, in three passes: where it ends and
- * whether its bytes are allowed, what its lines are, what they mean together.
+ * The judgement on a raw header block: what its lines mean together.
  */
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "vet.h"
+
+#include "block.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Kore 4.1 http.c:http_request_new answers a longer one with an empty 400. */
 #define HOST_MAX 250
-
-struct span {
-	const char *at;
-	size_t len;
-};
-
-struct line {
-	struct span name, value;
-	enum header header; /* N_HEADERS: not ours */
-};
-
-struct block {
-	struct span method, target, version;
-	struct line lines[VET_LINES_MAX];
-	size_t n_lines;
-	const struct line *first[N_HEADERS]; /* first line of each, or NULL */
-	bool repeated[N_HEADERS];
-	bool transfer_encoding;
-	bool (*upload_path)(const char *, size_t);
-};
 
 /* Whether a request of the method is sent with a body. */
 static const bool takes_body[N_METHODS] = {
@@ -79,23 +59,22 @@ static const check checks[] = {
 	check_wishes,
 };
 
-static const char *
-find_end(const char *text, size_t len, size_t *start, size_t *end);
-static const char *read_block(struct span text, struct block *block);
 static const char *judge(const struct block *block, struct vetted *out);
-static size_t write_block(const struct block *block, char *out);
+static const char *judge_size(const struct block *block,
+    bool (*upload_path)(const char *, size_t), const struct vetted *out);
 
 void
 vet(char *text, size_t len, bool (*upload_path)(const char *, size_t),
     struct vetted *out)
 {
-	struct block block = { .upload_path = upload_path };
+	struct block block = { .n_lines = 0 };
 	char compact[VET_BLOCK_MAX];
 	size_t start = 0, end = 0;
 
 	*out = (struct vetted){ .verdict = VET_REFUSE, .method = N_METHODS };
 
-	out->code = find_end(text, len, &start, &end);
+	out->code =
+	    block_find((struct span){ text, len }, VET_BLOCK_MAX, &start, &end);
 	if (out->code != NULL)
 		return;
 	if (end == 0) {
@@ -104,195 +83,24 @@ vet(char *text, size_t len, bool (*upload_path)(const char *, size_t),
 	}
 	out->block_len = end;
 	out->code =
-	    read_block((struct span){ text + start, end - start }, &block);
+	    block_read((struct span){ text + start, end - start }, &block);
 	if (out->code == NULL)
 		out->code = judge(&block, out);
+	if (out->code == NULL)
+		out->code = judge_size(&block, upload_path, out);
 	if (out->code != NULL)
 		return;
 
 	out->request_id = NULL;
-	out->len = write_block(&block, compact);
+	out->len = block_write(&block, compact);
 	memcpy(text, compact, out->len);
 	out->verdict = VET_PASS;
-}
-
-/* Bytes that a block may hold besides its line ends (RFC 9110 5.5, without
- * obs-text). */
-static bool
-is_plain(char c)
-{
-	return c == '\t' || (c >= ' ' && c < 0x7f);
-}
-
-/* RFC 9110 5.6.2 */
-static bool
-is_token(char c)
-{
-	return isalnum((unsigned char)c) ||
-	       (c != '\0' && strchr("!#$%&'*+-.^_`|~", c) != NULL);
-}
-
-/*
- * Start and end of the block; end is left 0 while it is not there. Empty
- * lines before a request are skipped (RFC 9112 2.2), and a request begins
- * with a method. Every line ends in CR LF: who takes a bare LF for an end sees
- * another request than we do.
- */
-static const char *
-find_end(const char *text, size_t len, size_t *start, size_t *end)
-{
-	bool lines = false;
-	size_t i = 0;
-
-	while (i + 1 < len && text[i] == '\r' && text[i + 1] == '\n')
-		i += 2;
-	*start = i;
-	if (i < len && text[i] != '\r' && !is_token(text[i]))
-		return "bad_request";
-	for (; i < len; i++) {
-		if (is_plain(text[i]))
-			continue;
-		if (text[i] != '\r')
-			return "bad_request";
-		if (i + 1 == len)
-			break;
-		if (text[++i] != '\n')
-			return "bad_request";
-		if (i >= *start + 3 && text[i - 2] == '\n') {
-			*end = i + 1;
-			break;
-		}
-		lines = true;
-	}
-	if (*end == 0 ? len >= VET_BLOCK_MAX : *end > VET_BLOCK_MAX)
-		return lines || *start > 0 ? "header_too_large"
-		                           : "uri_too_long";
-	return NULL;
-}
-
-static bool
-is_visible(char c)
-{
-	return c > ' ' && c < 0x7f;
-}
-
-/* The longest prefix of text of such characters; text moves behind it. */
-static struct span
-take(struct span *text, bool (*such)(char))
-{
-	struct span taken = { text->at, 0 };
-
-	while (taken.len < text->len && such(text->at[taken.len]))
-		taken.len++;
-	text->at += taken.len;
-	text->len -= taken.len;
-	return taken;
-}
-
-static bool
-take_char(struct span *text, char c)
-{
-	if (text->len == 0 || *text->at != c)
-		return false;
-	text->at++;
-	text->len--;
-	return true;
-}
-
-/* The next line without its CR LF; text moves behind it. */
-static struct span
-take_line(struct span *text)
-{
-	struct span line = take(text, is_plain);
-
-	text->at += 2;
-	text->len -= 2;
-	return line;
-}
-
-static bool
-same_name(struct span name, const char *other)
-{
-	return strlen(other) == name.len &&
-	       strncasecmp(name.at, other, name.len) == 0;
-}
-
-static bool
-read_request_line(struct span line, struct block *block)
-{
-	block->method = take(&line, is_token);
-	if (block->method.len == 0 || !take_char(&line, ' '))
-		return false;
-	block->target = take(&line, is_visible);
-	if (block->target.len == 0 || !take_char(&line, ' '))
-		return false;
-	block->version = line;
-	return line.len == 8 && memcmp(line.at, "HTTP/", 5) == 0 &&
-	       isdigit((unsigned char)line.at[5]) && line.at[6] == '.' &&
-	       isdigit((unsigned char)line.at[7]);
-}
-
-static enum header
-header_of(struct span name)
-{
-	enum header h = 0;
-
-	while (h < N_HEADERS && !same_name(name, header_names[h]))
-		h++;
-	return h;
-}
-
-static bool
-is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
-/* A folded line begins with a blank, which no name does. */
-static bool
-read_header_line(struct span text, struct block *block)
-{
-	struct line *line = &block->lines[block->n_lines++];
-
-	line->name = take(&text, is_token);
-	if (line->name.len == 0 || !take_char(&text, ':'))
-		return false;
-	take(&text, is_blank);
-	while (text.len > 0 && is_blank(text.at[text.len - 1]))
-		text.len--;
-	line->value = text;
-	line->header = header_of(line->name);
-	if (line->header == N_HEADERS) {
-		if (same_name(line->name, "transfer-encoding"))
-			block->transfer_encoding = true;
-		return true;
-	}
-	if (block->first[line->header] != NULL)
-		block->repeated[line->header] = true;
-	else
-		block->first[line->header] = line;
-	return true;
-}
-
-/* text ends in an empty line. */
-static const char *
-read_block(struct span text, struct block *block)
-{
-	if (!read_request_line(take_line(&text), block))
-		return "bad_request";
-	while (text.len > 2) {
-		if (block->n_lines == VET_LINES_MAX)
-			return "header_too_large";
-		if (!read_header_line(take_line(&text), block))
-			return "bad_request";
-	}
-	return NULL;
 }
 
 static const char *
 judge(const struct block *block, struct vetted *out)
 {
-	const struct line *id = block->first[HEADER_REQUEST_ID];
+	const struct block_line *id = block->first[HEADER_REQUEST_ID];
 
 	if (id != NULL && !block->repeated[HEADER_REQUEST_ID]) {
 		out->request_id = id->value.at;
@@ -373,7 +181,7 @@ check_repeated(const struct block *block, struct vetted *out)
 static const char *
 check_host(const struct block *block, struct vetted *out)
 {
-	const struct line *line = block->first[HEADER_HOST];
+	const struct block_line *line = block->first[HEADER_HOST];
 	struct span host;
 
 	(void)out;
@@ -394,7 +202,7 @@ check_host(const struct block *block, struct vetted *out)
 static const char *
 check_length(const struct block *block, struct vetted *out)
 {
-	const struct line *line = block->first[HEADER_CONTENT_LENGTH];
+	const struct block_line *line = block->first[HEADER_CONTENT_LENGTH];
 	size_t n = 0;
 
 	if (block->transfer_encoding)
@@ -418,121 +226,34 @@ check_length(const struct block *block, struct vetted *out)
 static const char *
 check_body(const struct block *block, struct vetted *out)
 {
-	struct span path = path_of(block->target);
-
 	if (!takes_body[out->method])
 		return out->body_len > 0 ? "body_unexpected" : NULL;
-	if (block->first[HEADER_CONTENT_LENGTH] == NULL)
-		return "length_required";
-	if (out->body_len <= VET_BODY_MAX)
-		return NULL;
-	if (out->body_len > VET_UPLOAD_MAX || block->upload_path == NULL ||
-	    !block->upload_path(path.at, path.len))
-		return "body_too_large";
-	return NULL;
-}
-
-/* Whether a line of the header has word among its comma separated ones. */
-static bool
-says(const struct block *block, enum header header, const char *word)
-{
-	size_t len = strlen(word);
-
-	for (size_t i = 0; i < block->n_lines; i++) {
-		struct span rest = block->lines[i].value;
-
-		if (block->lines[i].header != header)
-			continue;
-		while (rest.len > 0) {
-			const char *comma = memchr(rest.at, ',', rest.len);
-			size_t item = comma != NULL ? (size_t)(comma - rest.at)
-			                            : rest.len;
-			size_t end = item, from = 0;
-
-			while (from < end && is_blank(rest.at[from]))
-				from++;
-			while (end > from && is_blank(rest.at[end - 1]))
-				end--;
-			if (end - from == len &&
-			    strncasecmp(rest.at + from, word, len) == 0)
-				return true;
-			if (comma != NULL)
-				item++;
-			rest.at += item;
-			rest.len -= item;
-		}
-	}
-	return false;
+	return block->first[HEADER_CONTENT_LENGTH] == NULL ? "length_required"
+	                                                   : NULL;
 }
 
 static const char *
 check_wishes(const struct block *block, struct vetted *out)
 {
-	if (says(block, HEADER_CONNECTION, "close"))
+	if (block_says(block, HEADER_CONNECTION, "close"))
 		out->close = true;
-	out->expects_continue = out->body_len > 0 &&
-	                        memcmp(block->version.at, "HTTP/1.1", 8) == 0 &&
-	                        says(block, HEADER_EXPECT, "100-continue");
+	out->expects_continue =
+	    out->body_len > 0 &&
+	    memcmp(block->version.at, "HTTP/1.1", 8) == 0 &&
+	    block_says(block, HEADER_EXPECT, "100-continue");
 	return NULL;
 }
 
-static char *
-put(char *at, const char *text, size_t len)
+static const char *
+judge_size(const struct block *block, bool (*upload_path)(const char *, size_t),
+    const struct vetted *out)
 {
-	memcpy(at, text, len);
-	return at + len;
-}
+	struct span path = path_of(block->target);
 
-/* A tab is legal in a value, but Kore refuses it. */
-static char *
-put_value(char *at, struct span value)
-{
-	for (size_t i = 0; i < value.len; i++)
-		*at++ = value.at[i] == '\t' ? ' ' : value.at[i];
-	return at;
-}
-
-/* All values of a header on one line, if there is one. */
-static char *
-put_header(char *at, const struct block *block, enum header header)
-{
-	bool begun = false;
-
-	for (size_t i = 0; i < block->n_lines; i++) {
-		const struct line *line = &block->lines[i];
-
-		if (line->header != header || line->value.len == 0)
-			continue;
-		if (begun) {
-			at = put(at, ", ", 2);
-		} else {
-			at = put(at, header_names[header],
-			    strlen(header_names[header]));
-			at = put(at, ":", 1);
-		}
-		at = put_value(at, line->value);
-		begun = true;
-	}
-	return begun ? put(at, "\r\n", 2) : at;
-}
-
-/* Kore honours a Connection line only if its value is exactly "close". */
-static size_t
-write_block(const struct block *block, char *out)
-{
-	char *at = out;
-
-	at = put(at, block->method.at, block->method.len);
-	at = put(at, " ", 1);
-	at = put(at, block->target.at, block->target.len);
-	at = put(at, " ", 1);
-	at = put(at, block->version.at, block->version.len);
-	at = put(at, "\r\n", 2);
-	for (enum header h = 0; h < N_HEADERS; h++)
-		if (h != HEADER_CONNECTION)
-			at = put_header(at, block, h);
-	if (says(block, HEADER_CONNECTION, "close"))
-		at = put(at, "connection:close\r\n", 18);
-	at = put(at, "\r\n", 2);
-	return (size_t)(at - out);
+	if (out->body_len <= VET_BODY_MAX)
+		return NULL;
+	if (out->body_len > VET_UPLOAD_MAX || upload_path == NULL ||
+	    !upload_path(path.at, path.len))
+		return "body_too_large";
+	return NULL;
 }

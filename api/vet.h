@@ -11,7 +11,6 @@
 #include "input.h"
 
 #define VET_BLOCK_MAX  16384
-#define VET_LINES_MAX  128
 #define VET_PATH_MAX   1900 /* of the target: path and query */
 #define VET_BODY_MAX   (256 * 1024)
 #define VET_UPLOAD_MAX (10 * 1024 * 1024)

@@ -594,18 +594,25 @@ END $$;
 ALTER FUNCTION index_words() OWNER TO gusp_definer;
 
 -- Records of a noun that have every word of a question, each as a prefix.
--- The range is the prefix: comparisons of text are leakproof, LIKE is not.
+-- The range is the prefix: comparisons of text are leakproof, LIKE is not,
+-- and neither is ||: so the end of the range is made outside of the search,
+-- and each word walks its own part of the index.
 CREATE FUNCTION matches(noun text, question text) RETURNS SETOF uuid
 LANGUAGE sql STABLE ROWS 50 AS $$
-    SELECT w.id
-    FROM unnest(gusp.stems($2)) AS s (stem)
-    JOIN gusp.word AS w
-      ON w.programme_id = gusp.caller_programme()
-     AND w.noun = $1
-     AND w.stem >= s.stem
-     AND w.stem < s.stem || U&'\+10FFFF'
-    GROUP BY w.id
-    HAVING count(DISTINCT s.stem) = cardinality(gusp.stems($2))
+    SELECT f.id
+    FROM (SELECT t.n, t.stem, t.stem || U&'\+10FFFF' AS above
+          FROM unnest(gusp.stems($2)) WITH ORDINALITY AS t (stem, n)
+          OFFSET 0) AS s
+    CROSS JOIN LATERAL (
+        SELECT w.id
+        FROM gusp.word AS w
+        WHERE w.programme_id = gusp.caller_programme()
+          AND w.noun = $1
+          AND w.stem >= s.stem
+          AND w.stem < s.above
+        OFFSET 0) AS f
+    GROUP BY f.id
+    HAVING count(DISTINCT s.n) = (SELECT cardinality(gusp.stems($2)))
 $$;
 
 -- Places ------------------------------------------------------------------------

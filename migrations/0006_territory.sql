@@ -356,12 +356,12 @@ ALTER FUNCTION key_site() OWNER TO gusp_definer;
 -- not tell; and the caller's own policies would keep PostGIS from its index.
 -- Hence other rights than the caller's, with its keys.
 CREATE FUNCTION sites_in(bbox text) RETURNS SETOF uuid
-LANGUAGE sql STABLE SECURITY DEFINER ROWS 1000
+LANGUAGE sql STABLE SECURITY DEFINER ROWS 200
 SET search_path = gusp, public, pg_temp AS $$
     SELECT s.id
-    FROM site AS s
-    WHERE ST_Intersects(s.geometry, box_of($1))
-      AND s.seen_by && keys()
+    FROM (SELECT box_of($1) AS shape OFFSET 0) AS box
+    JOIN site AS s ON ST_Intersects(s.geometry, box.shape)
+    WHERE s.seen_by && (SELECT keys())
 $$;
 ALTER FUNCTION sites_in(text) OWNER TO gusp_definer;
 

@@ -2,6 +2,7 @@
 makes of tokens that are not right."""
 
 import base64
+import concurrent.futures
 import hashlib
 import hmac
 import json
@@ -361,6 +362,15 @@ def test_an_assertion_is_taken_once(oauth, server, ec_client):
                        "invalid_client")
 
 
+def test_of_twenty_uses_at_once_one_succeeds(oauth, server, ec_client):
+    form = asserted(assertion(server, *ec_client))
+    with concurrent.futures.ThreadPoolExecutor(20) as pool:
+        statuses = list(pool.map(lambda _: requests.post(
+            server.base_url + "/oauth/token", data=form,
+            timeout=30).status_code, range(20)))
+    assert sorted(statuses) == [200] + 19 * [401]
+
+
 BAD_ASSERTIONS = {
     "wrong_aud": {"aud": "https://other.example"},
     "aud_of_the_api": {"aud": "/v1"},  # after the issuer
@@ -421,12 +431,9 @@ def test_an_assertion_needs_its_type(oauth, server, ec_client):
 
 # --- the documents ---
 
-def test_the_metadata_name_the_issuer_of_tokens(server, fresh):
-    answer = requests.get(
-        server.base_url + "/.well-known/oauth-authorization-server",
-        timeout=30)
-    assert answer.status_code == 200
-    metadata = answer.json()
+def test_the_metadata_name_the_issuer_of_tokens(as_nobody, fresh):
+    answer = as_nobody.get("/.well-known/oauth-authorization-server")
+    metadata = answer.expect(200).json
     assert metadata["issuer"] == decoded(fresh)["iss"]
     assert metadata["response_types_supported"] == []
     assert metadata["grant_types_supported"] == ["client_credentials"]
@@ -438,12 +445,10 @@ def test_the_metadata_name_the_issuer_of_tokens(server, fresh):
     assert requests.get(metadata["jwks_uri"], timeout=30).status_code == 200
 
 
-def test_the_key_set_has_public_members_only(server, fresh):
-    answer = requests.get(server.base_url + "/.well-known/jwks.json",
-                          timeout=30)
-    assert answer.status_code == 200
+def test_the_key_set_has_public_members_only(as_nobody, fresh):
+    answer = as_nobody.get("/.well-known/jwks.json").expect(200)
     assert "max-age=300" in answer.headers["cache-control"]
-    keys = answer.json()["keys"]
+    keys = answer.json["keys"]
     for key in keys:
         assert set(key) == {"kty", "crv", "x", "y", "kid", "use", "alg"}
         assert (key["use"], key["alg"]) == ("sig", "ES256")

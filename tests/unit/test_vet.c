@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "block.h"
 #include "vet.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
@@ -411,7 +412,7 @@ too_many_lines_or_bytes_are_refused(void **state)
 
 	(void)state;
 	strcpy(block, "GET / HTTP/1.1\r\n" HOST);
-	for (int i = 0; i < VET_LINES_MAX - 1; i++)
+	for (int i = 0; i < BLOCK_LINES_MAX - 1; i++)
 		strcat(block, "X: y\r\n");
 	strcat(block, "\r\n");
 	judge(block);

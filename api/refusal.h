@@ -1,0 +1,30 @@
+/*
+ * Refusals: answers to requests that never reach a handler, written whole.
+ */
+#ifndef GUSP_REFUSAL_H
+#define GUSP_REFUSAL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "input.h"
+#include "mem.h"
+
+struct refusal {
+	const char *code;       /* of a problem */
+	enum method method;     /* N_METHODS: not known */
+	const char *request_id; /* as the client sent it, or NULL */
+	const char *address;    /* of the client, for the log */
+	uint64_t took_us;
+};
+
+/*
+ * The response, head and body: a problem, in French since nothing of the
+ * request is to be relied on, and the end of the connection. Counts the
+ * request and writes its line of the log, as answer.c does for the others.
+ * Lives in mem.
+ */
+const char *
+refusal_text(const struct refusal *refusal, struct mem *mem, size_t *len);
+
+#endif

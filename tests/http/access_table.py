@@ -1,0 +1,127 @@
+"""Who may do what: every operation of the contract, for every role.
+
+A row is an operation, a column a role. A cell holds the status for three
+objects of the operation's noun, in this order:
+
+    own      of the caller's own institution, patrimony, quartier or programme
+    other    visible, but another institution's
+    hidden   outside the membership's quartiers, internal to another
+             institution, or in another programme
+
+"-" says that the role has no such object; one status alone stands for every
+object there is; "role" is 403 role_forbidden, whatever the object. What own,
+other and hidden are of each noun is in test_access.py. For operations that
+create, they say for or below whom: a body that names what is hidden is 422
+(unknown_reference), a path 404.
+
+The statuses are those of the access matrix (its rule: default deny; invisible
+is 404, visible but not writable 403) and of the contract, never copied from
+what the server did.
+"""
+
+ROLES = ("city", "bailleur", "association", "institution", "facilitator", "mandated",
+         "auditor", "admin", "nobody")
+
+# mandated is a facilitator whose mandate names all it may. The administrator
+# opens programmes, keeps members and actors, reads vocabularies: no more.
+TABLE = """
+operation             city         bailleur     association  institution  facilitator  mandated     auditor      admin        nobody
+
+programme_list        200          200          200          200          200          200          200          200          401
+programme_create      role         role         role         role         role         role         role         201          401
+programme_read        200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    - 200 -      401
+programme_update      200 - 404    role         role         role         403 - 404    200 - 404    role         role         401
+programme_transition  200 - 404    role         role         role         403 - 404    200 - 404    role         - 200 -      401
+programme_history     200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    - 200 -      401
+
+member_list           200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    - 200 -      401
+member_create         201 201 404  role         role         role         403 403 404  201 403 404  role         - 201 -      401
+member_read           200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 -    401
+member_update         200 200 404  role         role         role         403 403 404  403 200 404  role         200 200 -    401
+member_transition     200 200 404  role         role         role         403 403 404  403 200 404  role         - 200 -      401
+member_history        200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 -    401
+
+actor_list            200          200          200          200          200          200          200          role         401
+actor_create          201 201 422  201 403 422  201 403 422  201 403 422  role         role         role         role         401
+actor_read            200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 -    401
+actor_update          200 200 404  200 403 404  200 403 404  200 403 404  role         role         role         200 200 -    401
+actor_transition      200 200 404  200 403 404  200 403 404  200 403 404  role         role         role         - 200 -      401
+actor_history         200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 -    401
+
+contact_list          200          200          200          200          200          200          200          role         401
+contact_create        201 201 422  201 403 422  201 403 422  201 403 422  role         role         role         role         401
+contact_read          200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+contact_update        200 200 404  200 403 404  200 403 404  200 403 404  role         role         role         role         401
+contact_transition    200 200 404  200 403 404  200 403 404  200 403 404  role         role         role         role         401
+contact_history       200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+
+objective_list        200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    role         401
+objective_create      201 - 404    role         role         role         403 - 404    201 - 404    role         role         401
+objective_read        200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    role         401
+objective_update      200 - 404    role         role         role         403 - 404    200 - 404    role         role         401
+objective_transition  200 - 404    role         role         role         403 - 404    200 - 404    role         role         401
+objective_history     200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    role         401
+
+funding_list          200          200          200          200          200          200          200          role         401
+funding_create        201 201 422  role         role         role         403 403 403  201 201 422  role         role         401
+funding_read          200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+funding_update        200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+funding_transition    200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+funding_history       200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+
+vocabulary_list       200          200          200          200          200          200          200          200          401
+vocabulary_read       200          200          200          200          200          200          200          200          401
+term_list             200          200          200          200          200          200          200          200          401
+term_create           201          role         role         role         403          201          role         role         401
+term_read             200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    401
+term_update           200 - 404    role         role         role         403 - 404    200 - 404    role         role         401
+term_transition       200 - 404    role         role         role         403 - 404    200 - 404    role         role         401
+term_history          200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    401
+
+quartier_list         200          200          200          200          200          200          200          role         401
+quartier_create       201          role         role         role         403          201          role         role         401
+quartier_read         200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+quartier_update       200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+quartier_transition   200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+quartier_history      200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+
+context_list          200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+context_create        201 201 404  role         role         role         403 403 404  201 201 404  role         role         401
+context_read          200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+context_update        200 200 404  role         role         role         - 403 404    200 200 404  role         role         401
+context_transition    200 200 404  role         role         role         - 403 404    200 200 404  role         role         401
+context_history       200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+
+site_list             200          200          200          200          200          200          200          role         401
+site_create           201 403 422  201 403 422  role         role         role         role         role         role         401
+site_read             200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+site_update           200 403 404  200 403 404  role         role         role         role         role         role         401
+site_transition       200 403 404  200 403 404  role         role         role         role         role         role         401
+site_history          200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+
+rule_list             200          200          200          200          200          200          200          role         401
+rule_create           201 201 422  role         role         role         403 403 403  201 201 422  role         role         401
+rule_read             200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+rule_update           200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+rule_transition       200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+rule_history          200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
+"""
+
+# Open to everybody, with the same answer for each role and for nobody. The
+# authorisation server knows its callers by their secret or key, not by a token.
+PUBLIC = {
+    "root_get": 200,
+    "livez_get": 200,
+    "readyz_get": 200,
+    "metrics_get": 200,
+    "contract_get": 200,
+    "docs_get": 200,
+    "docs_page_get": 200,
+    "api_catalog_get": 200,
+    "security_txt_get": 200,
+    "oauth_metadata": 200,
+    "jwks_get": 200,
+    "oauth_token": 401,
+    "oauth_introspect": 401,
+    "oauth_revoke": 401,
+}

@@ -1,0 +1,183 @@
+"""A programme of one's own for the tests of a module.
+
+It is opened by the platform's administrator and filled through the API, so
+nothing here rests on the demonstration data. Two quartiers: near, and far,
+which restricted members do not see. One institution for each membership:
+
+    city                        sees and writes all but what is a bailleur's
+    bailleur, association       restricted to near
+    bailleur_b, association_b   the same, of other institutions
+    bailleur_wide               a bailleur of the whole territory
+    institution, auditor        see the whole territory
+    facilitator                 without a mandate
+    mandated                    a facilitator whose mandate names all it may
+
+    world.city.post("/v1/sites", world.site())       a Client for each name
+    world.actor["bailleur"], world.member["bailleur"]         ids
+    world.near, world.far, world.programme                    ids
+    world.join("bailleur")      one more institution, its client and membership
+"""
+
+import base64
+import datetime
+import json
+import sys
+import uuid
+
+from client import Client
+from contract import ROOT
+
+sys.path.insert(0, str(ROOT / "api" / "tools"))
+import access as access_tool  # noqa: E402
+
+# What a mandate may name of what there is.
+MANDATE = ["programme", "member", "rule", "term", "quartier"]
+
+# Name -> kind of the actor, role, whether restricted to near, mandate.
+MEMBERS = {
+    "bailleur": ("bailleur", "bailleur", True, []),
+    "bailleur_b": ("bailleur", "bailleur", True, []),
+    "bailleur_wide": ("bailleur", "bailleur", False, []),
+    "association": ("association", "association", True, []),
+    "association_b": ("association", "association", True, []),
+    "institution": ("state", "institution", False, []),
+    "facilitator": ("operator", "facilitator", False, []),
+    "mandated": ("operator", "facilitator", False, MANDATE),
+    "auditor": ("control_body", "auditor", False, []),
+}
+
+
+def unique(text="Essai"):
+    """A text that no other record has; one word of it is its mark."""
+    return f"{text} {mark()}"
+
+
+def mark():
+    """A word that nothing else contains, of letters, so that no rule takes
+    it for a number of anything."""
+    return "".join(chr(ord("a") + int(c, 16)) for c in uuid.uuid4().hex[:14])
+
+
+def in_days(days):
+    """A date, so many days from today."""
+    return str(datetime.date.today() + datetime.timedelta(days))
+
+
+def claims(token):
+    """What a token says; its signature is not looked at."""
+    body = token.split(".")[1]
+    return json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
+
+
+class World:
+    """See the head of this file. only: the memberships to make, all if None."""
+
+    def __init__(self, admin, contract, only=None):
+        self.admin = admin
+        self.contract = contract
+        self.nobody = Client(admin.base_url, None, contract)
+        self.clients = {"admin": admin, "nobody": self.nobody}
+        opened = admin.post("/v1/programmes", {
+            "title": unique("Programme"), "city": {"name": unique("Ville")}})
+        self.programme = opened.expect(201).id
+        self.url = opened.url
+        city = admin.get(f"{self.url}/members").expect(200).items[0]
+        self.actor = {"city": city["actor_id"]}
+        self.member = {"city": city["id"]}
+        self.clients["city"] = self.client_of(city["id"], "city")
+        self.near = self.quartier("Proche").id
+        self.far = self.quartier("Lointain").id
+        for name in MEMBERS if only is None else only:
+            kind, role, restricted, mandate = MEMBERS[name]
+            self.join(role, name, kind, mandate_scope=mandate,
+                      quartiers=[self.near] if restricted else [],
+                      to_on=in_days(365) if mandate else None)
+
+    def __getattr__(self, name):
+        try:
+            return self.__dict__["clients"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    # Members -------------------------------------------------------------------
+
+    def join(self, role, name=None, kind="other", actor=None, **more):
+        """A new membership with its client; its name is the given one or made
+        up. The actor is a new institution unless one is given."""
+        name = name or f"{role}_{mark()}"
+        if actor is None:
+            actor = self.city.post("/v1/actors", {
+                "kind": kind, "name": unique(name)}).expect(201).id
+        made = self.city.post(f"{self.url}/members", {
+            "actor_id": actor, "role": role, **more}).expect(201)
+        self.actor[name] = actor
+        self.member[name] = made.id
+        self.clients[name] = self.client_of(made.id, name)
+        return name
+
+    def client_of(self, membership, name):
+        """A Client with a token of its own for a membership."""
+        made = access_tool.create_client(name, membership)
+        token = access_tool.token_for(self.admin.base_url, made)
+        return Client(self.admin.base_url, token, self.contract, name)
+
+    # Records: as the city, unless told, each with what it must have ------------------
+
+    def make(self, path, body, by="city"):
+        return self.clients[by].post(path, body).expect(201)
+
+    def quartier(self, name="Quartier", by="city", **more):
+        return self.make("/v1/quartiers", {"name": unique(name), **more}, by)
+
+    def context(self, quartier=None, by="city", **more):
+        return self.make(f"/v1/quartiers/{quartier or self.near}/context",
+                         self.context_body(**more), by)
+
+    def site(self, by="city", **more):
+        return self.make("/v1/sites", self.site_body(**more), by)
+
+    def rule(self, by="city", **more):
+        return self.make("/v1/responsibility-rules", self.rule_body(**more), by)
+
+    def contact(self, by="city", **more):
+        return self.make("/v1/contacts", self.contact_body(**more), by)
+
+    def service(self, of="city", by="city", **more):
+        """An actor below that of a membership."""
+        return self.make("/v1/actors", self.actor_body(
+            parent_id=self.actor[of], **more), by)
+
+    def objective(self, by="city", **more):
+        return self.make(f"{self.url}/objectives", {"text": unique("Objectif"), **more}, by)
+
+    def funding(self, by="city", **more):
+        return self.make("/v1/funding", self.funding_body(**more), by)
+
+    def term(self, vocabulary="themes", by="city", **more):
+        return self.make(f"/v1/vocabularies/{vocabulary}/terms", self.term_body(**more), by)
+
+    # Bodies that are taken as they are -------------------------------------------------
+
+    def site_body(self, **more):
+        return {"quartier_id": self.near, "kind": "outdoor", "name": unique("Square"),
+                "tenure": "public_city", **more}
+
+    def context_body(self, **more):
+        return {"theme": "outdoor", "text": unique("Constat"), "as_of_on": "2024-03-18", **more}
+
+    def rule_body(self, **more):
+        return {"match_tenure": "public_city", "lead_actor_id": self.actor["city"],
+                "source": unique("Article"), **more}
+
+    def contact_body(self, **more):
+        return {"kind": "other", "name": unique("Accueil"), **more}
+
+    def actor_body(self, **more):
+        return {"kind": "other", "name": unique("Service"), **more}
+
+    def funding_body(self, **more):
+        return {"funder_actor_id": self.actor["city"], "kind": "city", "year": 2026,
+                "note": unique("Ligne"), **more}
+
+    def term_body(self, **more):
+        return {"code": mark(), "label_fr": unique("Terme"), **more}
