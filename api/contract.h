@@ -82,7 +82,7 @@ struct operation {
 	struct sort *sorts; /* by value of the parameter sort; [0] is default */
 	size_t n_sorts;
 	int success; /* its 2xx status */
-	const char *media_type; /* of the 2xx answer */
+	const char *media_type; /* of the 2xx answer; NULL: none, or several */
 	size_t index; /* position in contract.operations: metrics */
 	/* Exactly one of these, set by statements_load() and native_bind(). */
 	const struct statement *statement;

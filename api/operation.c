@@ -224,8 +224,10 @@ read_responses(struct load *load, struct operation *op, json_t *responses)
 		if (op->success != 0)
 			return load_fail(load, "two 2xx answers");
 		op->success = (int)status;
-		op->media_type =
-		    json_object_iter_key(json_object_iter(content));
+		/* Of several the operation itself chooses. */
+		if (json_object_size(content) == 1)
+			op->media_type =
+			    json_object_iter_key(json_object_iter(content));
 	}
 	return op->success != 0 || load_fail(load, "no 2xx answer");
 }

@@ -24,19 +24,21 @@
 static void
 print_part(const struct part *part, const struct args *args, json_t *out)
 {
-	json_t *names = json_array(), *values = json_array();
+	json_t *names = json_array(), *values = json_array(),
+	       *types = json_array();
 
 	for (size_t i = 0; i < part->n; i++) {
 		const struct arg *arg = args_find(args, part->names[i]);
 
 		json_array_append_new(names, json_string(part->names[i]));
+		json_array_append_new(types, json_integer(part->types[i]));
 		json_array_append_new(values, arg == NULL || arg->value == NULL
 		                                  ? json_null()
 		                                  : json_string(arg->value));
 	}
 	json_array_append_new(
-	    out, json_pack("{s:s, s:o, s:o}", "sql", part->sql, "names", names,
-	             "values", values));
+	    out, json_pack("{s:s, s:o, s:o, s:o}", "sql", part->sql, "names",
+	             names, "types", types, "values", values));
 }
 
 static void

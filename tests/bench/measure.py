@@ -12,6 +12,7 @@ Writes build/bench.json: a list of {"workload", "api", "database", "ratio",
 "goal", ...}.
 """
 
+import functools
 import json
 import os
 import pathlib
@@ -56,6 +57,11 @@ def statement(*words):
     return json.loads(done.stdout)
 
 
+@functools.lru_cache(None)
+def type_name(oid):
+    return psql(f"SELECT {oid}::regtype")[0]
+
+
 class Api:
     def __init__(self, base, directory, token):
         self.base, self.directory, self.token = base, directory, token
@@ -92,7 +98,9 @@ class Database:
                         return "NULL"
                     variable = f"p{n}_{parameter}"
                     defines[variable] = values[parameter]
-                    return ":" + variable
+                    # The API prepares with the types of its parameters;
+                    # pgbench names none, so the text must.
+                    return f":{variable}::{type_name(part['types'][int(match.group(1)) - 1])}"
 
                 text = re.sub(r"\$(\d+)", name, part["sql"])
                 lines.append(" ".join(text.split()) + ";")
@@ -150,9 +158,10 @@ def main():
     base, directory = sys.argv[1], pathlib.Path(sys.argv[2])
     access = json.loads((directory / "access.json").read_text())
     # The bench programme has a city client of its own (tests/data/many_sites.sql).
-    row = psql("SELECT client_id, membership_id FROM gusp_demo.bench")[0].split("|")
     caller = {
-        "client": row[0], "membership": row[1], "role": "city",
+        "client": access["clients"]["bench"]["client_id"],
+        "membership": psql("SELECT membership_id FROM gusp_demo.member WHERE role = 'bench'")[0],
+        "role": "city",
         "token": "01900000-0000-7000-8000-000000000000", "issued": str(int(time.time())),
         "request_id": "bench-0001",
     }

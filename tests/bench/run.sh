@@ -41,6 +41,8 @@ api/tools/install.sh "$BENCH_DB_URL" || exit 1
 echo "filling ${BENCH_SITES:=200000} sites ..."
 psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -v n="$BENCH_SITES" \
     -f tests/data/many_sites.sql "$BENCH_DB_URL" || exit 1
+psql -X -q -v ON_ERROR_STOP=1 -c "INSERT INTO gusp_demo.member SELECT 'bench', membership_id
+    FROM gusp_bench.member WHERE role = 'city' ON CONFLICT DO NOTHING" "$BENCH_DB_URL" || exit 1
 psql -X -q -c 'VACUUM ANALYZE' "$BENCH_DB_URL" || exit 1
 
 # The quota is off and tokens live long enough for a soak: said here because

@@ -19,7 +19,7 @@ SELECT EXISTS (SELECT FROM programme WHERE title = 'GUSP de mesure') AS there \g
 \endif
 
 BEGIN;
-SELECT setseed(0.13103);
+SELECT setseed(0.13103) AS seed \gset
 
 INSERT INTO programme (title, commune_insee, commune_name, departement)
 VALUES ('GUSP de mesure', '13103', 'Salon-de-Provence', '13')

@@ -1,0 +1,370 @@
+"""Every operation of the contract, called by every role on what is its own,
+another's and hidden from it: the server does what access_table.py says."""
+
+import re
+import types
+
+import pytest
+
+from access_table import PUBLIC, ROLES, TABLE
+from world import World, claims, mark, unique
+
+RELATIONS = ("own", "other", "hidden")
+RESTRICTED = ("bailleur", "association")
+BEFORE_THE_ROW = ("role", "401")
+
+# What refuses is told by its code: the contract's roles, or the row's rights.
+CODES = {
+    "role": {"role_forbidden"},
+    "401": {"token_missing"},
+    "403": {"forbidden", "transition_forbidden"},
+    "404": {"not_found"},
+    "422": {"unknown_reference"},
+}
+
+
+def parsed(table):
+    """operation -> role -> relation -> label."""
+    head, *rows = [re.split(r" {2,}", line.strip())
+                   for line in table.strip().splitlines() if line]
+    assert tuple(head[1:]) == ROLES
+    made = {}
+    for operation, *cells in rows:
+        assert len(cells) == len(ROLES), operation
+        assert operation not in made, operation
+        made[operation] = {}
+        for role, cell in zip(ROLES, cells):
+            labels = cell.split()
+            labels = labels * 3 if len(labels) == 1 else labels
+            made[operation][role] = dict(zip(RELATIONS, labels, strict=True))
+    return made
+
+
+LABELS = parsed(TABLE)
+
+
+# --- the objects ---------------------------------------------------------------------
+
+
+def seen(own=(), other=(), hidden=()):
+    """What a role tries, by relation."""
+    return {"own": list(own), "other": list(other), "hidden": list(hidden)}
+
+
+def actors(s, role):
+    if role == "admin":
+        return seen(own=[f"/v1/actors/{s.platform.actor}"], other=[s.service["bailleur_b"]])
+    return seen([s.service[role]], [s.service["bailleur_b"]],
+                     [f"/v1/actors/{s.elsewhere.actor['city']}"])
+
+
+def programmes(s, role):
+    if role == "admin":
+        return seen(other=[s.world.url, s.elsewhere.url])
+    return seen(own=[s.world.url], hidden=[s.elsewhere.url])
+
+
+def members(s, role):
+    other = f"/v1/members/{s.world.member['association_b']}"
+    if role == "admin":
+        return seen(own=[f"/v1/members/{s.platform.member}"], other=[other])
+    return seen([f"/v1/members/{s.world.member[role]}"], [other],
+                     [f"/v1/members/{s.elsewhere.member['city']}"])
+
+
+def ending_members(s, role):
+    """Memberships that nobody misses. The administrator's own is the only one."""
+    w = s.world
+    found = members(s, role)
+    found["other"] = [w.make(f"{w.url}/members", {
+        "actor_id": w.make("/v1/actors", w.actor_body()).id, "role": "association"}).url]
+    if role == "city":
+        found["own"] = [w.make(f"{w.url}/members", {"actor_id": w.service().id, "role": "city"}).url]
+    if role == "admin":
+        found["own"] = []
+    return found
+
+
+def contacts(s, role):
+    own = [s.contact[role]] + ([s.internal_contact[role]] if role in s.internal_contact else [])
+    return seen(own, [s.contact["bailleur_b"]],
+                     [url for name, url in s.internal_contact.items() if name != role]
+                     + [s.elsewhere_contact])
+
+
+def objectives(s, role):
+    return seen(own=[s.objective], hidden=[s.elsewhere_objective])
+
+
+def fundings(s, role):
+    return seen([s.funding[role]], [s.funding["bailleur_b"]], [s.elsewhere_funding])
+
+
+def rules(s, role):
+    return seen([s.rule[role]], [s.rule["bailleur_b"]], [s.elsewhere_rule])
+
+
+def terms(s, role):
+    if role == "admin":
+        return seen(own=[s.platform.term], hidden=[s.term, s.elsewhere_term])
+    return seen(own=[s.term], hidden=[s.platform.term, s.elsewhere_term])
+
+
+def quartiers(s, role):
+    near, far, elsewhere = (f"/v1/quartiers/{q}" for q in (s.world.near, s.world.far, s.elsewhere.near))
+    if role in RESTRICTED:
+        return seen(own=[near], hidden=[far, elsewhere])
+    return seen(own=[near], other=[far], hidden=[elsewhere])
+
+
+def contexts(s, role):
+    said = {"own": [], "other": [], "hidden": [s.elsewhere_context]}
+    for author in ("city", "mandated"):
+        mine = "own" if author == role else "other"
+        said[mine].append(s.context[author])
+        said["own" if author == role else "hidden"].append(s.internal_context[author])
+    said["hidden" if role in RESTRICTED else "other"].append(s.far_context)
+    if role == "city":  # the one in far is its own
+        said["other"].remove(s.far_context)
+        said["own"].append(s.far_context)
+    return said
+
+
+def sites(s, role):
+    if role == "city":
+        return seen(s.public_sites, [s.private_site["bailleur"]], [s.elsewhere_site])
+    hidden = [s.elsewhere_site] + ([s.far_site, s.far_private_site] if role in RESTRICTED else [])
+    own = [s.private_site[role], s.managed_site] if role == "bailleur" else [s.own_site[role]]
+    return seen(own, s.public_sites + [s.private_site["bailleur_b"]], hidden)
+
+
+OBJECTS = {
+    "actor": actors, "contact": contacts, "context": contexts, "funding": fundings,
+    "member": members, "objective": objectives, "programme": programmes, "quartier": quartiers,
+    "rule": rules, "site": sites, "term": terms,
+}
+
+# Lists that stand below something, and those that stand alone.
+LISTS = {
+    "member_list": lambda s, role: {k: [u + "/members" for u in v] for k, v in programmes(s, role).items()},
+    "objective_list": lambda s, role: {k: [u + "/objectives" for u in v] for k, v in programmes(s, role).items()},
+    "context_list": lambda s, role: {k: [u + "/context" for u in v] for k, v in quartiers(s, role).items()},
+    "vocabulary_read": lambda s, role: seen(own=["/v1/vocabularies/themes"]),
+    "term_list": lambda s, role: seen(own=["/v1/vocabularies/themes/terms"]),
+}
+
+# What a change changes, and where a transition leads and how it is undone.
+CHANGES = {
+    "actor": "service_type", "contact": "function", "context": "text", "funding": "note",
+    "member": "mandate_ref", "objective": "text", "programme": "method", "quartier": "name",
+    "rule": "source", "site": "name", "term": "label_fr",
+}
+MOVES = {"programme": "closed", "member": "ended"}
+
+
+def naming(path, body, key):
+    """Bodies that name under a key the caller's own institution, another, and
+    one of another programme."""
+    def made(s, role):
+        actors_named = (s.world.actor[role], s.world.actor["bailleur_b"], s.elsewhere.actor["city"])
+        return seen(*([(path, {**body(s.world), key: actor})] for actor in actors_named))
+
+    return made
+
+
+def new_members(s, role):
+    path, actor = s.world.url + "/members", s.world.make("/v1/actors", s.world.actor_body()).id
+    ordinary, powerful = ({"actor_id": actor, "role": r} for r in ("association", "auditor"))
+    if role == "admin":
+        return seen(other=[(path, ordinary), (path, powerful)])
+    return seen([(path, ordinary)], [(path, powerful)], [(s.elsewhere.url + "/members", ordinary)])
+
+
+def new_sites(s, role):
+    w, path = s.world, "/v1/sites"
+    theirs = w.site_body(tenure="bailleur_private", owner_actor_id=w.actor["bailleur_b"])
+    if role == "bailleur":
+        mine = w.site_body(tenure="bailleur_private", owner_actor_id=w.actor[role])
+        hidden = [{**mine, "quartier_id": q} for q in (w.far, s.elsewhere.near)]
+    else:
+        mine = w.site_body()
+        hidden = [{**mine, "quartier_id": s.elsewhere.near}]
+    others = [theirs] if role == "city" else [theirs, w.site_body()]
+    return seen([(path, mine)], [(path, b) for b in others], [(path, b) for b in hidden])
+
+
+NEW = {
+    "actor": naming("/v1/actors", lambda w: w.actor_body(), "parent_id"),
+    "contact": naming("/v1/contacts", lambda w: w.contact_body(), "actor_id"),
+    "funding": naming("/v1/funding", lambda w: w.funding_body(), "funder_actor_id"),
+    "rule": naming("/v1/responsibility-rules", lambda w: w.rule_body(), "lead_actor_id"),
+    "member": new_members,
+    "site": new_sites,
+    "programme": lambda s, role: seen(own=[("/v1/programmes", {
+        "title": unique("Programme"), "city": {"name": unique("Ville")}})]),
+    "objective": lambda s, role: {k: [(u + "/objectives", {"text": unique()}) for u in v]
+                                  for k, v in programmes(s, role).items()},
+    "context": lambda s, role: {k: [(u + "/context", s.world.context_body()) for u in v]
+                                for k, v in quartiers(s, role).items()},
+    "quartier": lambda s, role: seen(own=[("/v1/quartiers", {"name": unique("Quartier")})]),
+    "term": lambda s, role: seen(own=[("/v1/vocabularies/themes/terms", s.world.term_body())]),
+}
+
+
+def filled(world, elsewhere, admin):
+    """Two programmes with what the roles of the first try."""
+    s = types.SimpleNamespace(world=world, elsewhere=elsewhere)
+    w, e = world, elsewhere
+    said = claims(admin.token)
+    s.platform = types.SimpleNamespace(
+        actor=said["act"], member=said["mbr"],
+        term="/v1/terms/" + admin.get("/v1/vocabularies/themes/terms").expect(200).items[0]["id"])
+    institutions = [name for name in w.actor if name in ROLES or name == "bailleur_b"]
+    s.service = {name: w.service(of=name).url for name in institutions}
+    s.contact = {name: w.contact(actor_id=w.actor[name]).url for name in institutions}
+    s.funding = {name: w.funding(funder_actor_id=w.actor[name]).url for name in institutions}
+    s.rule = {name: w.rule(lead_actor_id=w.actor[name]).url for name in institutions}
+    s.own_site = {name: w.site(owner_actor_id=w.actor[name]).url for name in institutions}
+    s.internal_contact = {name: w.contact(by=name, visibility="internal").url
+                          for name in ("city", "bailleur", "bailleur_b", "association", "institution")}
+    s.objective, s.term = w.objective().url, w.term().url
+    s.context = {name: w.context(by=name).url for name in ("city", "mandated")}
+    s.internal_context = {name: w.context(by=name, visibility="internal").url for name in ("city", "mandated")}
+    s.far_context = w.context(w.far).url
+    s.public_sites = [w.site(tenure=tenure).url for tenure in ("public_city", "unknown")]
+    s.private_site = {name: w.site(by=name, tenure="bailleur_private", owner_actor_id=w.actor[name]).url
+                      for name in ("bailleur", "bailleur_b")}
+    s.managed_site = w.site(manager_actor_id=w.actor["bailleur"]).url
+    s.far_site = w.site(quartier_id=w.far).url
+    s.far_private_site = w.site(by="bailleur_wide", quartier_id=w.far, tenure="bailleur_private",
+                                owner_actor_id=w.actor["bailleur_wide"]).url
+    s.elsewhere_contact, s.elsewhere_objective = e.contact().url, e.objective().url
+    s.elsewhere_funding, s.elsewhere_rule = e.funding().url, e.rule().url
+    s.elsewhere_term, s.elsewhere_context, s.elsewhere_site = e.term().url, e.context().url, e.site().url
+    return s
+
+
+@pytest.fixture(scope="module")
+def scene(as_admin, contract):
+    return filled(World(as_admin, contract), World(as_admin, contract, only=[]), as_admin)
+
+
+# --- the walk ------------------------------------------------------------------------
+
+
+def tries(scene, operation, role):
+    """relation -> functions that each send one request of the operation."""
+    client, as_role = scene.world.clients[role], "city" if role == "nobody" else role
+    noun, _, verb = operation.rpartition("_")
+    # Whoever is stopped before any row has none of its own: the city's will do.
+    if role == "admin" and LABELS[operation][role]["own"] in BEFORE_THE_ROW:
+        as_role = "city"
+
+    def each(found, send):
+        return {relation: [(lambda at=at: send(at)) for at in found[relation]] for relation in RELATIONS}
+
+    if operation in LISTS or verb == "list":
+        plain = lambda s, r: seen(own=[path_of(scene, operation)])  # noqa: E731
+        return each(LISTS.get(operation, plain)(scene, as_role), client.get)
+    if verb == "create":
+        return each(NEW[noun](scene, as_role), lambda at: client.post(*at))
+    if operation == "member_transition":
+        found = ending_members(scene, as_role)
+    else:
+        found = OBJECTS[noun](scene, as_role)
+    return each(found, {
+        "read": client.get,
+        "history": lambda url: client.get(url + "/history"),
+        "update": lambda url: client.patch(url, {CHANGES[noun]: unique()}, if_match="*"),
+        "transition": lambda url: moved_and_back(client, noun, url),
+    }[verb])
+
+
+def path_of(scene, operation):
+    return next(path for path, item in scene.world.contract.document["paths"].items()
+                for method in item.values()
+                if isinstance(method, dict) and method.get("operationId") == operation)
+
+
+def moved_and_back(client, noun, url):
+    """Nothing remains of it, but for a member that is ended for good."""
+    answer = client.move(url, MOVES.get(noun, "archived"), if_match="*")
+    if answer.status == 200 and noun != "member":
+        client.move(url, "active", if_match="*", comment="Essai terminé").expect(200)
+    return answer
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("operation", LABELS)
+def test_each_role_gets_what_the_table_says(scene, operation, role):
+    wrong = []
+    for relation, sends in tries(scene, operation, role).items():
+        label = LABELS[operation][role][relation]
+        if label == "-":
+            assert not sends, f"{relation}: there is such an object, and the table has no label for it"
+            continue
+        for send in sends:
+            answer = send()
+            status = 403 if label == "role" else int(label)
+            if answer.status != status or status >= 400 and answer.problem.code not in CODES[label]:
+                wrong.append(f"{relation}: {label} expected, {answer!r}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("operation", LABELS)
+def test_each_label_is_tried(scene, operation):
+    """A label without an object to try it on would say nothing."""
+    for role, labels in LABELS[operation].items():
+        if len(set(labels.values())) > 1:
+            for relation, sends in tries(scene, operation, role).items():
+                assert bool(sends) == (labels[relation] != "-"), (role, relation)
+        else:
+            assert tries(scene, operation, role)["own"] or tries(scene, operation, role)["other"], role
+
+
+# --- the table is whole ----------------------------------------------------------------
+
+
+def operations(contract):
+    return {method["operationId"]: method for item in contract.document["paths"].values()
+            for method in item.values() if isinstance(method, dict) and "operationId" in method}
+
+
+def test_every_operation_of_the_contract_is_labelled_and_no_other(contract):
+    labelled = set(LABELS) | set(PUBLIC)
+    assert not set(LABELS) & set(PUBLIC)
+    assert labelled - set(operations(contract)) == set(), "labels of operations that are gone"
+    assert set(operations(contract)) - labelled == set(), "operations without a label"
+
+
+def test_every_role_of_the_contract_has_its_column(contract):
+    assert set(contract.document["components"]["schemas"]["role"]["enum"]) == set(ROLES) - {"mandated", "nobody"}
+
+
+def test_the_contract_names_the_roles_that_the_table_lets_call(contract):
+    for name, operation in operations(contract).items():
+        if name in PUBLIC:
+            assert operation["security"] == [] and "x-roles" not in operation, name
+            continue
+        may = {role for role in ROLES if LABELS[name][role]["own"] not in BEFORE_THE_ROW
+               or LABELS[name][role]["other"] not in BEFORE_THE_ROW}
+        assert ("mandated" in may) == ("facilitator" in may), name
+        assert set(operation["x-roles"]) == may - {"mandated"}, name
+
+
+@pytest.mark.parametrize("operation", PUBLIC)
+def test_a_public_operation_answers_everybody_alike(scene, contract, operation):
+    path, method = next((path, method) for path, item in contract.document["paths"].items()
+                        for method, spec in item.items()
+                        if isinstance(spec, dict) and spec.get("operationId") == operation)
+    for role in ROLES:
+        client = scene.world.clients[role]
+        answer = client.request(method.upper(), path.replace("{page}", "problems"),
+                                data=b"token=x" if method == "post" else None,
+                                content_type="application/x-www-form-urlencoded" if method == "post" else None)
+        assert answer.status == PUBLIC[operation], (role, answer)
+
+
+def test_a_request_of_nobody_says_how_to_be_somebody(scene):
+    answer = scene.world.nobody.get(f"/v1/actors/{mark()}").expect(401)
+    assert answer.headers["www-authenticate"].startswith("Bearer")
