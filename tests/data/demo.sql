@@ -11,6 +11,7 @@
 -- then further ones, which are restricted to some quartiers.
 
 \set ON_ERROR_STOP on
+SET client_min_messages = warning;
 SET search_path = gusp, public;
 
 SELECT EXISTS (

@@ -12,7 +12,8 @@ objects of the operation's noun, in this order:
 object there is; "role" is 403 role_forbidden, whatever the object. What own,
 other and hidden are of each noun is in test_access.py. For operations that
 create, they say for or below whom: a body that names what is hidden is 422
-(unknown_reference), a path 404.
+(unknown_reference) even to those who may not write, because who may write can
+depend on what is named; a path is 404.
 
 The statuses are those of the access matrix (its rule: default deny; invisible
 is 404, visible but not writable 403) and of the contract, never copied from
@@ -63,7 +64,7 @@ objective_transition  200 - 404    role         role         role         403 - 
 objective_history     200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    role         401
 
 funding_list          200          200          200          200          200          200          200          role         401
-funding_create        201 201 422  role         role         role         403 403 403  201 201 422  role         role         401
+funding_create        201 201 422  role         role         role         403 403 422  201 201 422  role         role         401
 funding_read          200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
 funding_update        200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
 funding_transition    200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
@@ -100,7 +101,7 @@ site_transition       200 403 404  200 403 404  role         role         role  
 site_history          200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
 
 rule_list             200          200          200          200          200          200          200          role         401
-rule_create           201 201 422  role         role         role         403 403 403  201 201 422  role         role         401
+rule_create           201 201 422  role         role         role         403 403 422  201 201 422  role         role         401
 rule_read             200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  role         401
 rule_update           200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
 rule_transition       200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
