@@ -343,9 +343,10 @@ set_problem_headers(struct exchange *x)
 		return;
 	set(x, "content-language", x->english ? "en" : "fr");
 	set(x, "accept-patch", x->problem.accept_patch);
-	if (x->problem.retry_after_s > 0)
+	if (problem_retry_after_s(&x->problem) > 0)
 		set(x, "retry-after",
-		    mem_print(&x->mem, "%d", x->problem.retry_after_s));
+		    mem_print(&x->mem, "%d",
+		        problem_retry_after_s(&x->problem)));
 }
 
 static void

@@ -211,7 +211,6 @@ exchange_send(struct exchange *x, enum lane lane)
 		return WAIT;
 	db_drop(x->call);
 	x->call = NULL;
-	x->problem.retry_after_s = 1;
 	return refuse(x, "unavailable", NULL);
 }
 

@@ -104,27 +104,26 @@ static const struct {
 static const struct {
 	const char *sqlstate;
 	const char *code;
-	int retry_after_s;
 } meanings[] = {
-	{ "GU400", "bad_request", 0 },
-	{ "GU401", "invalid_token", 0 },
-	{ "GU403", "forbidden", 0 },
-	{ "GU404", "not_found", 0 },
-	{ "GU409", "conflict", 0 },
-	{ "GU412", "precondition_failed", 0 },
-	{ "GU422", "rule_broken", 0 },
-	{ "23505", "already_exists", 0 },
-	{ "23503", "unknown_reference", 0 },
-	{ "23", "rule_broken", 0 },
-	{ "22", "bad_value", 0 },
-	{ "42501", "forbidden", 0 },
-	{ "40", "try_again", 1 },
-	{ "55P03", "try_again", 1 },
-	{ "57014", "too_slow", 2 },
-	{ "57P", "unavailable", 2 },
-	{ "08", "unavailable", 2 },
-	{ "25006", "unavailable", 2 },
-	{ "53", "unavailable", 2 },
+	{ "GU400", "bad_request" },
+	{ "GU401", "invalid_token" },
+	{ "GU403", "forbidden" },
+	{ "GU404", "not_found" },
+	{ "GU409", "conflict" },
+	{ "GU412", "precondition_failed" },
+	{ "GU422", "rule_broken" },
+	{ "23505", "already_exists" },
+	{ "23503", "unknown_reference" },
+	{ "23", "rule_broken" },
+	{ "22", "bad_value" },
+	{ "42501", "forbidden" },
+	{ "40", "try_again" },
+	{ "55P03", "try_again" },
+	{ "57014", "too_slow" },
+	{ "57P", "unavailable" },
+	{ "08", "unavailable" },
+	{ "25006", "unavailable" },
+	{ "53", "unavailable" },
 };
 
 /* Borrowed from the contract by problem_load(). */
@@ -238,6 +237,16 @@ problem_status(const char *code)
 	return status == NULL ? 500 : (int)json_integer_value(status);
 }
 
+int
+problem_retry_after_s(const struct problem *p)
+{
+	const json_t *entry = json_object_get(catalogue, p->code);
+
+	if (p->retry_after_s > 0)
+		return p->retry_after_s;
+	return (int)json_integer_value(json_object_get(entry, "retry_after_s"));
+}
+
 static bool
 known(const char *code)
 {
@@ -264,7 +273,6 @@ meaning_of(const char *sqlstate, struct problem *p)
 		        strlen(meanings[i].sqlstate)) != 0)
 			continue;
 		p->code = meanings[i].code;
-		p->retry_after_s = meanings[i].retry_after_s;
 		return;
 	}
 	p->code = "internal";

@@ -43,7 +43,7 @@ struct problem {
 	const char *arg;	   /* what stands for {} in its text, or NULL */
 	struct violations errors;  /* all faults at once */
 	const char *extension;	   /* JSON object of further members, or NULL */
-	int retry_after_s;	   /* 0: no Retry-After header */
+	int retry_after_s;	   /* 0: what the catalogue says */
 	const char *authenticate;  /* WWW-Authenticate, or NULL */
 	const char *allow;	   /* Allow, or NULL */
 	const char *etag;	   /* current ETag of a 412, or NULL */
@@ -60,6 +60,10 @@ bool problem_load(const json_t *problems, const json_t *violations, char *why,
 
 /* The HTTP status of a code; an unknown code is 500. */
 int problem_status(const char *code);
+
+/* Seconds of its Retry-After: the problem's own, else the catalogue's; 0 is
+ * no such header. */
+int problem_retry_after_s(const struct problem *p);
 
 /*
  * Fill p from a database error: sqlstate, and PostgreSQL's message, detail

@@ -112,10 +112,8 @@ send_operation(struct exchange *x, enum phase phase)
 		args_set(&x->args, "body", x->in.body);
 	v = statement_variant(x->op->statement, &x->args);
 	x->call = db_call(exchange_wake, x);
-	if (v == NULL || !add_enter(x, true)) {
-		x->problem.retry_after_s = 1;
+	if (v == NULL || !add_enter(x, true))
 		return refuse(x, "overloaded", NULL);
-	}
 	for (size_t i = 0; i < v->n_parts; i++)
 		db_add(x->call, &v->parts[i], &x->args);
 	x->phase = (int)phase;
@@ -165,7 +163,6 @@ read_failure(struct exchange *x)
 		    call->message, call->detail, call->constraint);
 		return REFUSE;
 	case DB_UNKNOWN:
-		x->problem.retry_after_s = 1;
 		return refuse(x, "outcome_unknown", NULL);
 	case DB_LOST:
 	case DB_WAITING:
@@ -182,7 +179,6 @@ read_failure(struct exchange *x)
 		x->call = NULL;
 		return send_operation(x, SENT_AGAIN);
 	}
-	x->problem.retry_after_s = 1;
 	return refuse(x, reads ? "unavailable" : "outcome_unknown", NULL);
 }
 

@@ -30,10 +30,9 @@ refusal_text(const struct refusal *refusal, struct mem *mem, size_t *len)
 	const char *body, *retry = "", *text;
 	size_t body_len;
 
-	if (strcmp(refusal->code, "overloaded") == 0) {
-		p.retry_after_s = 1;
-		retry = "retry-after: 1\r\n";
-	}
+	if (problem_retry_after_s(&p) > 0)
+		retry = mem_print(mem, "retry-after: %d\r\n",
+		    problem_retry_after_s(&p));
 	body = problem_body(&p, config.issuer, id, false, mem, &body_len);
 	text = mem_print(mem,
 	    "HTTP/1.1 %d %s\r\n"

@@ -232,6 +232,9 @@ CREATE TABLE event (
     reason_code text,
     comment text,
     seen_by text[] NOT NULL,
+    -- Who saw the record before the change, where that is not the same: to
+    -- others it has no past.
+    seen_before text[],
     changes jsonb NOT NULL
 );
 CREATE INDEX event_subject ON event (subject_id, seq);
@@ -270,7 +273,7 @@ BEGIN
           GROUP BY f.grp) AS g;
     INSERT INTO event (programme_id, kind, noun, subject_id, subject_version,
         institution_id, actor_id, membership_id, client_id, role, request_id,
-        occurred_at, recorded_at, reason_code, comment, seen_by, changes)
+        occurred_at, recorded_at, reason_code, comment, seen_by, seen_before, changes)
     VALUES ((after ->> 'programme_id')::uuid,
         TG_TABLE_NAME || '.' || CASE
             WHEN before IS NULL THEN 'created'
@@ -287,6 +290,8 @@ BEGIN
         coalesce((SELECT array_agg(k) FROM jsonb_array_elements_text(after -> 'seen_by') AS k),
             CASE WHEN after ->> 'programme_id' IS NULL THEN ARRAY['admin']
                  ELSE ARRAY['p:' || (after ->> 'programme_id')] END),
+        CASE WHEN before -> 'seen_by' <> after -> 'seen_by'
+             THEN ARRAY(SELECT jsonb_array_elements_text(before -> 'seen_by')) END,
         by_group);
     RETURN NULL;
 END $$;
@@ -311,7 +316,9 @@ SELECT e.seq, e.subject_id, e.noun,
            'reason_code', e.reason_code,
            'comment', e.comment,
            'changes', coalesce((
-               SELECT json_object_agg(f.key, f.value ORDER BY f.key)
+               SELECT json_object_agg(f.key, CASE
+                          WHEN (e.seen_before && (SELECT keys())) IS NOT FALSE THEN f.value
+                          ELSE f.value - 'before' END ORDER BY f.key)
                FROM jsonb_each(e.changes) AS g,
                     jsonb_each(g.value) AS f
                WHERE g.key = ANY ((SELECT groups())::text[])), '{}')

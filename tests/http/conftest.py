@@ -6,6 +6,8 @@
                       institution, facilitator, auditor, admin
     as_nobody         a Client without a token
     client_named      Client of a further membership: client_named("bailleur_b")
+    world             a programme of its own, with two quartiers and a membership
+                      of each kind, for tests that only add to it (world.py)
     database          psycopg2 connection of the superuser, autocommit
     another_server    starts a further server on the same database with other
                       settings: another_server(GUSP_RATE="5").base_url
@@ -25,6 +27,7 @@ import pytest
 
 from client import Client
 from contract import ROOT, Contract
+from world import World
 
 ROLES = ("city", "bailleur", "association", "institution", "facilitator",
          "auditor", "admin")
@@ -95,6 +98,11 @@ def fixture_of(role):
 
 for _role in ROLES:
     globals()["as_" + _role] = fixture_of(_role)
+
+
+@pytest.fixture(scope="session")
+def world(as_admin, contract):
+    return World(as_admin, contract)
 
 
 @pytest.fixture(scope="session")

@@ -242,7 +242,7 @@ each_sqlstate_has_its_meaning(void **state)
 		problem_from_database(&p, &mem, cases[i].sqlstate,
 		    "relation \"secret\"", "Key (a)=(b) exists.", NULL);
 		assert_string_equal(p.code, cases[i].code);
-		assert_int_equal(p.retry_after_s, cases[i].retry_after_s);
+		assert_int_equal(problem_retry_after_s(&p), cases[i].retry_after_s);
 		assert_null(p.extension);
 		assert_null(p.arg);
 		assert_int_equal(p.errors.n, 0);
