@@ -59,6 +59,8 @@ load(void **state)
 		json_object_set_new(violations, rules[i],
 		    json_pack(
 		        "{s:s, s:s}", "fr", "au plus {}", "en", "at most {}"));
+	json_object_set_new(json_object_get(problems, "unavailable"),
+	    "retry_after_s", json_integer(2));
 	assert_true(problem_load(problems, violations, why, sizeof(why)));
 	return 0;
 }
@@ -215,24 +217,23 @@ each_sqlstate_has_its_meaning(void **state)
 {
 	static const struct {
 		const char *sqlstate, *code;
-		int retry_after_s;
 	} cases[] = {
-		{ "23505", "already_exists", 0 },
-		{ "23503", "unknown_reference", 0 },
-		{ "23514", "rule_broken", 0 },
-		{ "23502", "rule_broken", 0 },
-		{ "22P02", "bad_value", 0 },
-		{ "42501", "forbidden", 0 },
-		{ "40001", "try_again", 1 },
-		{ "55P03", "try_again", 1 },
-		{ "57014", "too_slow", 2 },
-		{ "57P01", "unavailable", 2 },
-		{ "08006", "unavailable", 2 },
-		{ "25006", "unavailable", 2 },
-		{ "53300", "unavailable", 2 },
-		{ "", "unavailable", 2 },
-		{ "42P01", "internal", 0 },
-		{ "XX000", "internal", 0 },
+		{ "23505", "already_exists" },
+		{ "23503", "unknown_reference" },
+		{ "23514", "rule_broken" },
+		{ "23502", "rule_broken" },
+		{ "22P02", "bad_value" },
+		{ "42501", "forbidden" },
+		{ "40001", "try_again" },
+		{ "55P03", "try_again" },
+		{ "57014", "too_slow" },
+		{ "57P01", "unavailable" },
+		{ "08006", "unavailable" },
+		{ "25006", "unavailable" },
+		{ "53300", "unavailable" },
+		{ "", "unavailable" },
+		{ "42P01", "internal" },
+		{ "XX000", "internal" },
 	};
 
 	(void)state;
@@ -242,11 +243,23 @@ each_sqlstate_has_its_meaning(void **state)
 		problem_from_database(&p, &mem, cases[i].sqlstate,
 		    "relation \"secret\"", "Key (a)=(b) exists.", NULL);
 		assert_string_equal(p.code, cases[i].code);
-		assert_int_equal(problem_retry_after_s(&p), cases[i].retry_after_s);
 		assert_null(p.extension);
 		assert_null(p.arg);
 		assert_int_equal(p.errors.n, 0);
 	}
+}
+
+static void
+a_wait_is_the_problems_own_or_the_catalogues(void **state)
+{
+	const struct problem of_catalogue = { .code = "unavailable" };
+	const struct problem own = { .code = "unavailable", .retry_after_s = 9 };
+	const struct problem none = { .code = "not_found" };
+
+	(void)state;
+	assert_int_equal(problem_retry_after_s(&of_catalogue), 2);
+	assert_int_equal(problem_retry_after_s(&own), 9);
+	assert_int_equal(problem_retry_after_s(&none), 0);
 }
 
 static void
@@ -326,6 +339,7 @@ main(void)
 		cmocka_unit_test(
 		    bytes_that_are_not_utf_8_do_not_break_the_body),
 		cmocka_unit_test(each_sqlstate_has_its_meaning),
+		cmocka_unit_test(a_wait_is_the_problems_own_or_the_catalogues),
 		cmocka_unit_test(a_constraint_that_is_a_code_is_the_problem),
 		cmocka_unit_test(our_own_errors_say_what_and_where),
 		cmocka_unit_test(a_message_that_is_no_code_is_not_repeated),
