@@ -181,9 +181,11 @@ build/strict/%.o: %.c
 	@echo "  cc strict $<"
 	$(Q)$(CC) $(STRICT) -c -o $@ $<
 
+# One file a process: given several, it takes va_start for unknown in all but
+# the first.
 tidy: compile_commands.json
 	printf '%s\n' $(MODULES) $(COMMAND) \
-	    | xargs -n 2 -P 2 clang-tidy -p . --quiet
+	    | xargs -n 1 -P $$(nproc) clang-tidy -p . --quiet
 
 lint: $(SOURCES) | $(FIRST)
 	clang-format --dry-run -Werror $(SOURCES) $(HEADERS)
@@ -191,6 +193,7 @@ lint: $(SOURCES) | $(FIRST)
 	    --error-exitcode=1 --quiet --std=c11 --library=posix \
 	    --suppress=missingIncludeSystem -D_GNU_SOURCE -Iapi \
 	    $(MODULES) $(COMMAND)
+	@mkdir -p build
 	@{ cat .sqlfluff; printf '[sqlfluff:templater:placeholder]\n'; \
 	    echo 'param_regex = (?<![:\w]):(?P<param_name>[a-z][a-z0-9_]*)'; \
 	    grep -ohE '(^|[^:]):[a-z][a-z_0-9]*' api/sql/*.sql migrations/*.sql \

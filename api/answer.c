@@ -64,13 +64,14 @@ static void account(struct exchange *x, int status);
 void
 answer_setup(void)
 {
-	char *list, *word, *rest = NULL;
+	static char *list; /* what origins point into */
+	char *word, *rest = NULL;
 
 	http_server_version("gusp");
 	answer_tick();
 	if (config.cors_origins == NULL)
 		return;
-	list = strdup(config.cors_origins); /* lives as long as the process */
+	list = strdup(config.cors_origins);
 	if (list == NULL)
 		fatal("answer_setup: out of memory");
 	for (word = strtok_r(list, ", ", &rest); word != NULL;
@@ -85,8 +86,7 @@ answer_setup(void)
 static size_t
 resident_bytes(void)
 {
-	char text[128];
-	unsigned long pages = 0;
+	char text[128], *second;
 	long page = sysconf(_SC_PAGESIZE);
 	int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
 	ssize_t n;
@@ -98,9 +98,8 @@ resident_bytes(void)
 	if (n <= 0 || page <= 0)
 		return 0;
 	text[n] = '\0';
-	if (sscanf(text, "%*u %lu", &pages) != 1)
-		return 0;
-	return pages * (size_t)page;
+	second = strchr(text, ' ');
+	return second == NULL ? 0 : strtoul(second, NULL, 10) * (size_t)page;
 }
 
 void
@@ -345,8 +344,8 @@ set_problem_headers(struct exchange *x)
 	set(x, "accept-patch", x->problem.accept_patch);
 	if (problem_retry_after_s(&x->problem) > 0)
 		set(x, "retry-after",
-		    mem_print(&x->mem, "%d",
-		        problem_retry_after_s(&x->problem)));
+		    mem_print(
+		        &x->mem, "%d", problem_retry_after_s(&x->problem)));
 }
 
 static void

@@ -23,7 +23,8 @@ enum cache {
 struct answer {
 	int status;
 	const char *type; /* media type, or NULL without a body */
-	const char *body; /* borrowed until sent; in the exchange's mem or static */
+	const char
+	    *body; /* borrowed until sent; in the exchange's mem or static */
 	size_t len;
 	const char *etag;     /* quoted; NULL: none */
 	const char *location; /* absolute path */
@@ -31,11 +32,11 @@ struct answer {
 	const char *authenticate;
 	const char *allow; /* Allow; with status 204 also the CORS preflight */
 	enum cache cache;
-	bool any_origin;  /* Access-Control-Allow-Origin: * */
-	bool replayed;	  /* Idempotency-Replayed: true */
-	bool immutable;	  /* body outlives the process' requests: streamed
-			     from where it is, never copied */
-	const char *csp;  /* instead of default-src 'none' */
+	bool any_origin; /* Access-Control-Allow-Origin: * */
+	bool replayed;   /* Idempotency-Replayed: true */
+	bool immutable;  /* body outlives the process' requests: streamed
+	                    from where it is, never copied */
+	const char *csp; /* instead of default-src 'none' */
 };
 
 /*
@@ -45,12 +46,12 @@ struct answer {
 void answer_send(struct exchange *x);
 
 /* A JSON body that is static or in mem, with a cache rule. Returns DONE. */
-int answer_json(struct exchange *x, int status, const char *body,
-    size_t len, enum cache cache);
+int answer_json(struct exchange *x, int status, const char *body, size_t len,
+    enum cache cache);
 
 /* `"<version>-<16 hex of SHA-256 of body>"`; lives in the exchange's mem. */
-const char *answer_etag(struct exchange *x, const char *version,
-    const char *body, size_t len);
+const char *answer_etag(
+    struct exchange *x, const char *version, const char *body, size_t len);
 
 /* The answer to OPTIONS: 204, Allow, and what a browser asks before it sends
  * a request across origins. allow lives in mem. Returns DONE. */

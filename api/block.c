@@ -232,7 +232,7 @@ static char *
 put_value(char *at, struct span value)
 {
 	for (size_t i = 0; i < value.len; i++)
-		*at++ = value.at[i] == '\t' ? ' ' : value.at[i];
+		*at++ = (char)(value.at[i] == '\t' ? ' ' : value.at[i]);
 	return at;
 }
 

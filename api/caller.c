@@ -40,7 +40,7 @@ static struct {
 static size_t n_keys;
 
 static bool refuse_caller(
-    struct problem *p, const char *code, const char *scope, struct mem *mem);
+    struct problem *p, const char *code, const char *arg, struct mem *mem);
 
 bool
 caller_keys(const json_t *list)
@@ -258,6 +258,9 @@ caller_from_header(const char *authorization, struct mem *mem,
 
 	json_auto_t *claims = known != NULL ? NULL : caller_claims(token, len);
 
+	/* A worker that has just started judges no token yet. */
+	if (claims == NULL && known == NULL && !caller_ready())
+		return refuse_caller(p, "unavailable", NULL, mem);
 	if (known != NULL)
 		*out = *known;
 	else if (claims == NULL || !read_claims(claims, out))
@@ -280,19 +283,20 @@ static const struct {
 	    "Bearer realm=\"gusp\", error=\"insufficient_scope\"" },
 };
 
-/* scope: what insufficient_scope lacks, else NULL. */
+/* arg: the scope that insufficient_scope lacks, the role that role_forbidden
+ * names, else NULL. */
 static bool
 refuse_caller(
-    struct problem *p, const char *code, const char *scope, struct mem *mem)
+    struct problem *p, const char *code, const char *arg, struct mem *mem)
 {
 	p->code = code;
-	p->arg = scope;
+	p->arg = arg;
 	for (size_t i = 0; i < N_ELEMENTS(challenges); i++)
 		if (strcmp(code, challenges[i].code) == 0)
 			p->authenticate = challenges[i].challenge;
-	if (p->authenticate != NULL && scope != NULL)
+	if (p->authenticate != NULL && arg != NULL)
 		p->authenticate =
-		    mem_print(mem, "%s, scope=\"%s\"", p->authenticate, scope);
+		    mem_print(mem, "%s, scope=\"%s\"", p->authenticate, arg);
 	return false;
 }
 
@@ -323,7 +327,8 @@ caller_may(const struct caller *caller, const struct operation *op,
 	if (op->public)
 		return true;
 	if ((op->roles & 1u << caller->role) == 0)
-		return refuse_caller(p, "role_forbidden", NULL, mem);
+		return refuse_caller(
+		    p, "role_forbidden", role_names[caller->role], mem);
 	for (size_t i = 0; i < op->n_scopes; i++) {
 		lacks = lacks || !has_word(caller->scope, op->scopes[i]);
 		needed = mem_print(

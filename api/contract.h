@@ -33,7 +33,11 @@ enum role {
 /* "city", "bailleur", ... indexed by enum role (contract.c). */
 extern const char *const role_names[N_ROLES];
 
-enum place { IN_PATH, IN_QUERY, IN_HEADER };
+enum place {
+	IN_PATH,
+	IN_QUERY,
+	IN_HEADER
+};
 
 struct parameter {
 	const char *name; /* as in the contract; headers in lower case */
@@ -43,15 +47,15 @@ struct parameter {
 	const struct schema *schema;
 	const char *fallback; /* schema default as text, or NULL */
 	const char *pg_type;  /* uuid, text, bigint, boolean, date,
-				 timestamptz, numeric, or one with [] */
+	                         timestamptz, numeric, or one with [] */
 };
 
 enum body_kind {
 	BODY_NONE,
-	BODY_JSON,	  /* application/json */
+	BODY_JSON,        /* application/json */
 	BODY_MERGE_PATCH, /* application/merge-patch+json */
-	BODY_FORM,	  /* application/x-www-form-urlencoded, read natively */
-	BODY_UPLOAD	  /* x-upload: any of its media types, up to 10 MiB */
+	BODY_FORM,        /* application/x-www-form-urlencoded, read natively */
+	BODY_UPLOAD       /* x-upload: any of its media types, up to 10 MiB */
 };
 
 /* A sort order of a paged list: its name and the PostgreSQL types of its key
@@ -63,7 +67,7 @@ struct sort {
 };
 
 struct operation {
-	const char *id;	  /* operationId */
+	const char *id;   /* operationId */
 	const char *path; /* template: /v1/sites/{id} */
 	enum method method;
 	struct parameter *parameters; /* contract order; path ones first */
@@ -72,18 +76,18 @@ struct operation {
 	const struct schema *body; /* NULL unless JSON or merge patch */
 	bool body_required;
 	size_t body_max;
-	bool public;	     /* security: [] */
-	unsigned roles;	     /* bit 1u << enum role */
+	bool public;         /* security: [] */
+	unsigned roles;      /* bit 1u << enum role */
 	const char **scopes; /* all are needed */
 	size_t n_scopes;
-	bool if_match;	 /* declares If-Match: required */
-	bool idempotent; /* declares Idempotency-Key: required */
-	bool paged;	 /* x-page: answers {"items","next_cursor"} */
+	bool if_match;      /* declares If-Match: required */
+	bool idempotent;    /* declares Idempotency-Key: required */
+	bool paged;         /* x-page: answers {"items","next_cursor"} */
 	struct sort *sorts; /* by value of the parameter sort; [0] is default */
 	size_t n_sorts;
-	int success; /* its 2xx status */
+	int success;            /* its 2xx status */
 	const char *media_type; /* of the 2xx answer; NULL: none, or several */
-	size_t index; /* position in contract.operations: metrics */
+	size_t index;           /* position in contract.operations: metrics */
 	/* Exactly one of these, set by statements_load() and native_bind(). */
 	const struct statement *statement;
 	const void *native;
@@ -93,7 +97,7 @@ struct contract {
 	struct operation *operations;
 	size_t n_operations;
 	json_t *document; /* the whole bundle */
-	char *text;	  /* its bytes, as served at /openapi.json */
+	char *text;       /* its bytes, as served at /openapi.json */
 	size_t text_len;
 };
 

@@ -305,10 +305,12 @@ on_notice(void *arg, const PGresult *notice)
 
 	if (severity == NULL || strcmp(severity, "WARNING") != 0)
 		return;
-	/* "terminating because of crash of another server process" says
-	 * nothing about a call: those without a Sync are lost with the link,
-	 * and libpq may read it before we have taken the last Sync. */
-	if (sqlstate != NULL && strcmp(sqlstate, "57P02") == 0)
+	/* "terminating because of crash of another server process" (57P02)
+	 * and "because of immediate shutdown" (57P01) say nothing about a
+	 * call: those without a Sync are lost with the link, and libpq may
+	 * read it before we have taken the last Sync. */
+	if (sqlstate != NULL &&
+	    (strcmp(sqlstate, "57P01") == 0 || strcmp(sqlstate, "57P02") == 0))
 		return;
 	log_warning("db_warning", LOG_INT("link", link->id),
 	    LOG_STR("sqlstate", sqlstate));

@@ -21,7 +21,7 @@
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 #define PAGES_MAX     64
-#define PAGE_MAX      (8 * 1024 * 1024)
+#define PAGE_MAX      (8L * 1024 * 1024)
 #define BUNDLE        "redoc.standalone.js"
 #define CSP_NOTHING                                                            \
 	"default-src 'none'; base-uri 'none'; form-action 'none'; "            \
@@ -102,6 +102,8 @@ load_directory(char *why, size_t why_len)
 		    strerror(errno));
 		return false;
 	}
+	/* Before workers fork, on the only thread. */
+	/* cppcheck-suppress readdirCalled */
 	while (good && (entry = readdir(dir)) != NULL)
 		good = load_file(entry->d_name, why, why_len);
 	closedir(dir);
@@ -135,15 +137,20 @@ load_file(const char *name, char *why, size_t why_len)
 
 		struct page page = { .type = types[i].type, .csp = csp_page };
 		bool html = strcmp(ending, ".html") == 0;
+		char *stem, *text;
 
 		snprintf(path, sizeof(path), "%s/%s", config.docs_dir, name);
-		page.name = strndup(
+		stem = strndup(
 		    name, html ? (size_t)(ending - name) : strlen(name));
-		page.body = file_read(path, &page.len);
-		if (page.name == NULL || page.body == NULL) {
+		text = file_read(path, &page.len);
+		if (stem == NULL || text == NULL) {
 			snprintf(why, why_len, "%s: cannot be read", path);
+			free(stem);
+			free(text);
 			return false;
 		}
+		page.name = stem;
+		page.body = text;
 		return page_add(&page, why, why_len);
 	}
 	return true;
@@ -182,7 +189,7 @@ file_read(const char *path, size_t *len)
 		free(text);
 		text = NULL;
 	}
-	fclose(file);
+	(void)fclose(file);
 	return text;
 }
 
@@ -205,7 +212,7 @@ put_text(FILE *out, const char *text)
 		const char *entity = NULL;
 
 		if (strncmp(text, "{}", 2) == 0) {
-			fputs("…", out);
+			(void)fputs("…", out);
 			text += 2;
 			continue;
 		}
@@ -213,9 +220,9 @@ put_text(FILE *out, const char *text)
 			if (entities[i].c == *text)
 				entity = entities[i].entity;
 		if (entity != NULL)
-			fputs(entity, out);
+			(void)fputs(entity, out);
 		else
-			fputc(*text, out);
+			(void)fputc(*text, out);
 		text++;
 	}
 }
@@ -344,13 +351,15 @@ add_problems(char *why, size_t why_len)
 	    "<code>code</code> is stable; its texts follow "
 	    "<code>Accept-Language</code>.</p>\n");
 	json_object_foreach (
-	    json_object_get(contract.document, "x-problems"), code, entry)
+	    json_object_get(contract.document, "x-problems"), code, entry) {
 		put_problem(out, code, entry);
+	}
 	fprintf(out, "<section id=\"violations\">\n<h2>Membres de "
 	             "<code>errors</code></h2>\n<table>\n");
 	json_object_foreach (
-	    json_object_get(contract.document, "x-violations"), code, entry)
+	    json_object_get(contract.document, "x-violations"), code, entry) {
 		put_violation(out, code, entry);
+	}
 	fprintf(out, "</table>\n</section>\n</main>\n");
 	return page_finish(out, &text, &page, why, why_len);
 }

@@ -5,10 +5,10 @@
  * needs of the database comes in one round trip (query.c), and what it says
  * leaves by one door (answer.c).
  */
-#include <arpa/inet.h>
 #include <string.h>
 
 #include <kore/kore.h>
+
 #include <kore/http.h>
 
 #include "clock.h"
@@ -16,8 +16,10 @@
 #include "exchange.h"
 #include "front.h"
 #include "log.h"
+#include "loose.h"
 #include "native.h"
 #include "negotiate.h"
+#include "peer.h"
 #include "query.h"
 #include "schema.h"
 
@@ -115,15 +117,11 @@ address_of(struct exchange *x)
 {
 	const struct connection *c = x->req->owner;
 	const char *forwarded = x->in.headers[HEADER_FORWARDED_FOR];
-	char text[INET6_ADDRSTRLEN] = "local";
+	char text[PEER_ADDRESS_LEN] = "local";
 	const char *hop, *at;
 	size_t len;
 
-	if (c != NULL && c->family == AF_INET)
-		inet_ntop(AF_INET, &c->addr.ipv4.sin_addr, text, sizeof(text));
-	else if (c != NULL && c->family == AF_INET6)
-		inet_ntop(AF_INET6, &c->addr.ipv6.sin6_addr, text, sizeof(text));
-	len = strlen(text);
+	len = strlen(c == NULL ? text : peer_address(c, text));
 	if (forwarded == NULL || config.trusted_proxies == NULL)
 		return mem_copy(&x->mem, text, len);
 	for (at = config.trusted_proxies; *at != '\0';) {
@@ -158,7 +156,8 @@ exchange_open(struct exchange *x, struct http_request *req)
 	x->in.query = req->query_string;
 	for (size_t i = 0; i < N_HEADERS; i++)
 		if (http_request_header(req, header_names[i], &value) ==
-			KORE_RESULT_OK && *value != '\0')
+		        KORE_RESULT_OK &&
+		    *value != '\0')
 			x->in.headers[i] = value;
 	x->request_id =
 	    request_id_of(x->in.headers[HEADER_REQUEST_ID], &x->mem);
@@ -247,7 +246,7 @@ step_authenticate(struct exchange *x)
 	if (x->op->public)
 		return NEXT;
 	if (!caller_from_header(x->in.headers[HEADER_AUTHORIZATION], &x->mem,
-		&x->caller, &x->problem))
+	        &x->caller, &x->problem))
 		return REFUSE;
 	x->known = true;
 	if (config.rate_per_minute == 0)
@@ -267,7 +266,7 @@ step_authorise(struct exchange *x)
 	if (x->op->public)
 		return NEXT;
 	return caller_may(&x->caller, x->op, &x->mem, &x->problem) ? NEXT
-								    : REFUSE;
+	                                                           : REFUSE;
 }
 
 /* The whole body as one NUL-terminated text in the arena, wherever Kore put
@@ -304,18 +303,13 @@ json_is_modest(const json_t *value, size_t depth, size_t *nodes)
 	if (depth > DEPTH_MAX || ++*nodes > NODES_MAX)
 		return false;
 	if (json_is_array(value)) {
-		json_array_foreach(value, i, child)
+		json_array_foreach (value, i, child)
 			if (!json_is_modest(child, depth + 1, nodes))
 				return false;
 	} else if (json_is_object(value)) {
-		/* jansson 2.14 takes no const object here; it is only read. */
-		json_t *object = json_incref((json_t *)(uintptr_t)value);
-		bool modest = true;
-
-		json_object_foreach(object, key, child)
-			modest = modest && json_is_modest(child, depth + 1, nodes);
-		json_decref(object);
-		return modest;
+		json_object_foreach (loose(value), key, child)
+			if (!json_is_modest(child, depth + 1, nodes))
+				return false;
 	}
 	return true;
 }
@@ -339,8 +333,8 @@ static enum next
 json_decode(struct exchange *x)
 {
 	const char *type = x->op->body_kind == BODY_MERGE_PATCH
-	    ? "application/merge-patch+json"
-	    : "application/json";
+	                       ? "application/merge-patch+json"
+	                       : "application/json";
 	json_error_t error;
 	size_t nodes = 0;
 
@@ -354,12 +348,13 @@ json_decode(struct exchange *x)
 	/* jansson 2.14 accepts a NUL byte after a number (SECURITY 4). */
 	if (memchr(x->in.body, '\0', x->in.body_len) != NULL)
 		return refuse(x, "malformed_json", "NUL");
-	x->body = json_loadb(x->in.body, x->in.body_len, JSON_REJECT_DUPLICATES,
-	    &error);
+	x->body = json_loadb(
+	    x->in.body, x->in.body_len, JSON_REJECT_DUPLICATES, &error);
 	if (x->body == NULL)
 		return refuse_json(x, &error);
 	if (!json_is_modest(x->body, 1, &nodes))
-		return refuse(x, "too_deep", NULL);
+		return refuse(x,
+		    nodes > NODES_MAX ? "too_many_values" : "too_deep", NULL);
 	return NEXT;
 }
 
@@ -368,8 +363,8 @@ step_decode(struct exchange *x)
 {
 	if (!body_read(x))
 		return refuse(x, "internal", NULL);
-	if (!args_read(x->op, &x->route, &x->in, &x->mem, &x->args,
-		&x->problem)) {
+	if (!args_read(
+	        x->op, &x->route, &x->in, &x->mem, &x->args, &x->problem)) {
 		if (x->problem.code == NULL)
 			x->problem.code = "invalid_parameters";
 		return REFUSE;

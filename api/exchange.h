@@ -28,20 +28,26 @@
 
 struct http_request;
 
-enum next { NEXT, WAIT, REFUSE, DONE };
+enum next {
+	NEXT,
+	WAIT,
+	REFUSE,
+	DONE
+};
 
 struct exchange {
 	struct http_request *req; /* NULL once the client has left */
 	struct mem mem;
-	size_t at;   /* step of the line */
-	int phase;   /* of a step that waits more than once */
+	size_t at; /* step of the line */
+	int phase; /* of a step that waits more than once */
+	int tries; /* times the operation was sent to the database */
 	struct input in;
 	struct route route;
 	const struct operation *op;
 	struct caller caller;
 	bool known; /* caller is set */
 	struct args args;
-	json_t *body; /* owned */
+	json_t *body;         /* owned */
 	struct db_call *call; /* owned */
 	struct problem problem;
 	struct answer answer;
@@ -49,7 +55,7 @@ struct exchange {
 	bool rated;
 	const char *request_id;
 	const char *trace_id, *span_id; /* hex; in mem */
-	const char *address;		/* of the client, text; in mem */
+	const char *address;            /* of the client, text; in mem */
 	bool english;
 	bool answered;
 	uint64_t started_us; /* monotonic */

@@ -14,11 +14,6 @@
 #include <sys/queue.h>
 #include <sys/socket.h>
 
-#include <arpa/inet.h>
-
-#include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,6 +27,7 @@
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
+#include "peer.h"
 #include "refusal.h"
 #include "route.h"
 #include "vet.h"
@@ -40,9 +36,8 @@
 #define BODY_MS       UINT64_C(15000)
 #define LINGER_MS     1000
 #define DRAIN_IDLE_MS 250 /* for a request that is on its way */
-#define LINGER_BYTES  (1024 * 1024)
+#define LINGER_BYTES  ((size_t)1024 * 1024)
 #define NO_ROUTE      ((size_t)-1)
-#define ADDRESS_LEN   INET6_ADDRSTRLEN
 #define MIB           ((uint64_t)1024 * 1024)
 
 enum phase {
@@ -74,9 +69,7 @@ static TAILQ_HEAD(front_queue, front) resuming = TAILQ_HEAD_INITIALIZER(
     resuming);
 static uint64_t drain_ms; /* when draining began; 0: it has not */
 
-static void front_event(void *arg, int error);
 static void front_gone(struct connection *c);
-static int front_read(struct connection *c, size_t *bytes);
 static int front_recv(struct netbuf *nb);
 static int pass(struct front *f, struct netbuf *nb, const struct vetted *v);
 static int front_body(struct netbuf *nb);
@@ -85,7 +78,6 @@ static void resume_all(void *arg, uint64_t now);
 static void resume(struct front *f);
 static void expire(struct front *f);
 static void refuse(struct front *f, const char *code, const struct vetted *v);
-static bool upload_path(const char *path, size_t len);
 
 /*
  * CONN_IS_BUSY keeps http_response_normal from reading the next request by
@@ -100,8 +92,8 @@ front_connect(struct connection *c)
 	LIST_INSERT_HEAD(&fronts, f, all);
 	c->hdlr_extra = f;
 	c->disconnect = front_gone;
-	c->evt.handle = front_event;
-	c->read = front_read;
+	c->evt.handle = peer_event;
+	c->read = peer_read;
 	c->proto = CONN_PROTO_HTTP;
 	c->flags |= CONN_IS_BUSY;
 	c->http_timeout = 0;
@@ -178,29 +170,6 @@ front_busy(void)
 	return n;
 }
 
-/*
- * Kore takes a half-closed connection for a lost one and drops its request
- * unanswered (EPOLLRDHUP, linux.c:kore_platform_event_wait). A client that
- * has only stopped sending still gets its answer.
- */
-static void
-front_event(void *arg, int error)
-{
-	struct connection *c = arg;
-
-	if (error) {
-		struct pollfd fd = { .fd = c->fd, .events = POLLIN };
-
-		if (poll(&fd, 1, 0) == -1 ||
-		    (fd.revents & (POLLERR | POLLHUP | POLLNVAL)) != 0) {
-			kore_connection_disconnect(c);
-			return;
-		}
-	}
-	if (!c->handle(c))
-		kore_connection_disconnect(c);
-}
-
 /* Called once, when Kore gives the connection up; it is freed later. */
 static void
 front_gone(struct connection *c)
@@ -214,33 +183,6 @@ front_gone(struct connection *c)
 	f->aside = NULL;
 	f->aside_len = 0;
 	f->queued = false;
-}
-
-/* net.c:net_read, but the end of the client's bytes does not cut off an
- * answer on its way. */
-static int
-front_read(struct connection *c, size_t *bytes)
-{
-	struct netbuf *nb = c->rnb;
-	ssize_t n = recv(c->fd, nb->buf + nb->s_off, nb->b_len - nb->s_off, 0);
-
-	*bytes = 0;
-	if (n > 0) {
-		*bytes = (size_t)n;
-		return KORE_RESULT_OK;
-	}
-	if (n == -1 && errno == EINTR)
-		return KORE_RESULT_OK;
-	c->evt.flags &= ~KORE_EVENT_READ;
-	if (n == -1 && errno == EAGAIN)
-		return KORE_RESULT_OK;
-	if (n == -1)
-		return KORE_RESULT_ERROR;
-	if (TAILQ_EMPTY(&c->send_queue))
-		kore_connection_disconnect(c);
-	else
-		c->flags |= CONN_CLOSE_EMPTY;
-	return KORE_RESULT_OK;
 }
 
 /* Bytes of a header block; net_recv_flush calls it after each read. */
@@ -257,7 +199,7 @@ front_recv(struct netbuf *nb)
 		f->started_us = clock_monotonic_us();
 		f->deadline_ms = kore_time_ms() + HEADER_MS;
 	}
-	vet((char *)nb->buf, nb->s_off, upload_path, &v);
+	vet((char *)nb->buf, nb->s_off, route_uploads, &v);
 	switch (v.verdict) {
 	case VET_MORE:
 		return KORE_RESULT_OK;
@@ -440,19 +382,6 @@ expire(struct front *f)
 	refuse(f, "request_timeout", NULL);
 }
 
-static const char *
-address_of(const struct connection *c, char out[ADDRESS_LEN])
-{
-	const void *address = c->family == AF_INET6
-	                          ? (const void *)&c->addr.ipv6.sin6_addr
-	                          : (const void *)&c->addr.ipv4.sin_addr;
-
-	if (c->family == AF_UNIX ||
-	    inet_ntop(c->family, address, out, ADDRESS_LEN) == NULL)
-		return "local";
-	return out;
-}
-
 /*
  * Answer with a problem and end the connection. Unread bytes at a close make
  * the kernel send a reset, which can overtake the answer: so our side is
@@ -462,12 +391,12 @@ static void
 refuse(struct front *f, const char *code, const struct vetted *v)
 {
 	struct connection *c = f->c;
-	char address[ADDRESS_LEN];
+	char address[PEER_ADDRESS_LEN];
 	struct mem mem = { 0 };
 	struct refusal refusal = {
 		.code = code,
 		.method = v != NULL ? v->method : N_METHODS,
-		.address = address_of(c, address),
+		.address = peer_address(c, address),
 		.took_us = clock_monotonic_us() - f->started_us,
 	};
 	const char *text;
@@ -489,25 +418,4 @@ refuse(struct front *f, const char *code, const struct vetted *v)
 		c->flags |= CONN_CLOSE_EMPTY;
 	else
 		shutdown(c->fd, SHUT_WR);
-}
-
-/* Asked only about bodies too long for any other operation. */
-static bool
-upload_path(const char *path, size_t len)
-{
-	static const enum method methods[] = { METHOD_POST, METHOD_PUT };
-	struct mem mem = { 0 };
-	const char *text = mem_copy(&mem, path, len);
-	bool uploads = false;
-
-	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
-		struct route route = { 0 };
-
-		route_find(methods[i], text, &mem, &route);
-		if (route.operation != NULL &&
-		    route.operation->body_kind == BODY_UPLOAD)
-			uploads = true;
-	}
-	mem_release(&mem);
-	return uploads;
 }

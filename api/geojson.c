@@ -149,7 +149,7 @@ check_position(struct walk *w, const json_t *value)
 	if (json_array_size(value) > 3)
 		return fault(w, "maxItems", "3");
 	if (++w->positions > GEOJSON_POSITIONS_MAX)
-		return fault(w, "maxItems", "20000");
+		return fault(w, "maxItems", "3000");
 	for (size_t i = 0; i < json_array_size(value); i++) {
 		const json_t *number = json_array_get(value, i);
 		double x = json_number_value(number);

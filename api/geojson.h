@@ -16,7 +16,7 @@
 
 #include "mem.h"
 
-#define GEOJSON_POSITIONS_MAX 20000
+#define GEOJSON_POSITIONS_MAX 3000
 
 /* Bits: which types a place accepts. */
 #define GEOJSON_POINT           (1u << 0)

@@ -27,7 +27,7 @@
 #define RETRY_MS   1000
 #define AGAIN_MS   300000 /* in case a NOTIFY was lost; also purges */
 #define PEM_MAX    4096
-#define CURSOR_KEY 32
+#define CURSOR_KEY ((size_t)32)
 
 static struct {
 	struct db_call *call; /* on its way */

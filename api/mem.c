@@ -99,7 +99,7 @@ mem_print(struct mem *mem, const char *format, ...)
 		abort();
 	}
 	text = mem_take(mem, (size_t)len + 1);
-	vsnprintf(text, (size_t)len + 1, format, again);
+	(void)vsnprintf(text, (size_t)len + 1, format, again);
 	va_end(again);
 	return text;
 }

@@ -10,12 +10,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "metrics.h"
 
 #include "contract.h"
 #include "input.h"
+#include "shared.h"
 
 #ifndef GUSP_VERSION
 #define GUSP_VERSION "unknown"
@@ -76,16 +76,8 @@ static size_t n_rows;
 void
 metrics_setup(void)
 {
-	void *memory;
-
 	n_rows = contract.n_operations + 1;
-	memory = mmap(NULL, sizeof(*board) + n_rows * sizeof(struct row),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (memory == MAP_FAILED) {
-		perror("metrics_setup");
-		abort();
-	}
-	board = memory;
+	board = shared_take(sizeof(*board) + n_rows * sizeof(struct row));
 }
 
 static size_t

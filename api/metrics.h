@@ -14,12 +14,12 @@
 void metrics_setup(void);
 
 /* operation: contract index, or (size_t)-1 for requests without a route. */
-void metrics_count(size_t operation, int method, int status,
-    uint64_t duration_us);
+void
+metrics_count(size_t operation, int method, int status, uint64_t duration_us);
 
 /* What one worker (its Kore id, from 0) uses now; from its timer. */
-void metrics_gauges(size_t worker, size_t calls_in_flight,
-    size_t resident_bytes);
+void
+metrics_gauges(size_t worker, size_t calls_in_flight, size_t resident_bytes);
 
 /* The whole text; lives in mem. */
 const char *metrics_text(struct mem *mem, size_t *len);

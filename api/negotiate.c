@@ -32,7 +32,8 @@ quality_of(const char *parameters, size_t len)
 
 		while (at < len && parameters[at] == ' ')
 			at++;
-		if (at + 2 < len && tolower((unsigned char)parameters[at]) == 'q' &&
+		if (at + 2 < len &&
+		    tolower((unsigned char)parameters[at]) == 'q' &&
 		    parameters[at + 1] == '=')
 			return (int)(strtod(parameters + at + 2, NULL) * 1000);
 	}
@@ -64,7 +65,7 @@ static bool
 is_language(const struct element *e, const char *language)
 {
 	return e->len >= 2 && strncasecmp(e->text, language, 2) == 0 &&
-	    (e->len == 2 || e->text[2] == '-');
+	       (e->len == 2 || e->text[2] == '-');
 }
 
 bool
@@ -94,7 +95,7 @@ range_covers(const struct element *e, const char *media_type)
 	if (e->len == main_len + 2 && e->text[e->len - 1] == '*')
 		return strncasecmp(e->text, media_type, main_len + 1) == 0;
 	return e->len == strcspn(media_type, ";") &&
-	    strncasecmp(e->text, media_type, e->len) == 0;
+	       strncasecmp(e->text, media_type, e->len) == 0;
 }
 
 bool
@@ -116,7 +117,8 @@ is_media_type(const char *content_type, const char *media_type)
 {
 	size_t len = strlen(media_type);
 
-	if (content_type == NULL || strncasecmp(content_type, media_type, len) != 0)
+	if (content_type == NULL ||
+	    strncasecmp(content_type, media_type, len) != 0)
 		return false;
 	content_type += len;
 	content_type += strspn(content_type, " \t");
@@ -144,7 +146,7 @@ const char *
 request_id_of(const char *given, struct mem *mem)
 {
 	static const char allowed[] = "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+	                              "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
 	size_t len = given == NULL ? 0 : strlen(given);
 
 	if (len >= 8 && len <= 64 && strspn(given, allowed) == len)
@@ -170,12 +172,14 @@ traceparent_is_good(const char *t)
 {
 	size_t len = t == NULL ? 0 : strlen(t);
 
-	if (len < TRACEPARENT_LEN || t[2] != '-' || t[35] != '-' || t[52] != '-')
+	if (len < TRACEPARENT_LEN || t[2] != '-' || t[35] != '-' ||
+	    t[52] != '-')
 		return false;
 	if (!is_hex(t, 2) || !is_hex(t + 3, 32) || !is_hex(t + 36, 16) ||
 	    !is_hex(t + 53, 2))
 		return false;
-	if (strncmp(t, "ff", 2) == 0 || is_zero(t + 3, 32) || is_zero(t + 36, 16))
+	if (strncmp(t, "ff", 2) == 0 || is_zero(t + 3, 32) ||
+	    is_zero(t + 36, 16))
 		return false;
 	if (strncmp(t, "00", 2) == 0)
 		return len == TRACEPARENT_LEN;

@@ -137,7 +137,7 @@ issue(struct exchange *x, const struct client *client, const char *scope)
 	    "{s:s, s:o, s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "iss",
 	    config.issuer, "aud", json_sprintf("%s/v1", config.issuer), "iat",
 	    (json_int_t)issued_s, "exp",
-	    (json_int_t)(issued_s + config.token_ttl_s), "sub", client->id,
+	    (json_int_t)issued_s + config.token_ttl_s, "sub", client->id,
 	    "client_id", client->id, "jti", client->jti, "act", client->actor,
 	    "mbr", client->membership, "role", client->role, "scope", scope);
 	char *token = claims == NULL || signer == NULL
@@ -236,6 +236,8 @@ introspect_post(struct exchange *x)
 		return next;
 	if (form_get(&form, "token") == NULL)
 		return oauth_fault(x, "invalid_request", "token is missing");
+	if (!caller_ready())
+		return oauth_fail(x, "unavailable", 1);
 
 	json_auto_t *claims = own_token(x, form_get(&form, "token"));
 	json_auto_t *told = json_pack("{s:s}", "token_type", "Bearer");
@@ -270,6 +272,8 @@ revoke_post(struct exchange *x)
 		return next;
 	if (form_get(&form, "token") == NULL)
 		return oauth_fault(x, "invalid_request", "token is missing");
+	if (!caller_ready())
+		return oauth_fail(x, "unavailable", 1);
 
 	json_auto_t *claims = own_token(x, form_get(&form, "token"));
 

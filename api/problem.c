@@ -2,7 +2,6 @@
  * Problems: the catalogue of the contract, and what a refusal says of it.
  */
 #include <ctype.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +9,7 @@
 #include "problem.h"
 
 #include "log.h"
+#include "loose.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -58,6 +58,7 @@ static const char *const codes_used[] = {
 	"token_malformed",
 	"token_missing",
 	"too_deep",
+	"too_many_values",
 	"too_slow",
 	"try_again",
 	"unavailable",
@@ -162,29 +163,25 @@ bool
 problem_load(
     const json_t *problems, const json_t *violations, char *why, size_t why_len)
 {
+	const char *code;
+	json_t *entry;
+
 	if (!all_there(problems, codes_used, N_ELEMENTS(codes_used),
 	        "x-problems", why, why_len) ||
 	    !all_there(violations, violations_used, N_ELEMENTS(violations_used),
 	        "x-violations", why, why_len))
 		return false;
 
-	for (void *i = json_object_iter((json_t *)(uintptr_t)problems);
-	     i != NULL;
-	     i = json_object_iter_next((json_t *)(uintptr_t)problems, i)) {
-		if (!problem_whole(json_object_iter_key(i),
-		        json_object_iter_value(i), why, why_len))
+	json_object_foreach (loose(problems), code, entry) {
+		if (!problem_whole(code, entry, why, why_len))
 			return false;
 	}
-	for (void *i = json_object_iter((json_t *)(uintptr_t)violations);
-	     i != NULL;
-	     i = json_object_iter_next((json_t *)(uintptr_t)violations, i)) {
-		const json_t *entry = json_object_iter_value(i);
-
+	json_object_foreach (loose(violations), code, entry) {
 		if (json_is_string(json_object_get(entry, "fr")) &&
 		    json_is_string(json_object_get(entry, "en")))
 			continue;
-		snprintf(why, why_len, "x-violations %s: fr or en is missing",
-		    json_object_iter_key(i));
+		snprintf(
+		    why, why_len, "x-violations %s: fr or en is missing", code);
 		return false;
 	}
 	catalogue = problems;
@@ -418,6 +415,18 @@ fragment(const char *pointer, struct mem *mem)
 	return out;
 }
 
+/* A format that has texts of its own says what it looks like. */
+static const json_t *
+texts_of(const struct violation *v, struct mem *mem)
+{
+	const json_t *own = NULL;
+
+	if (strcmp(v->code, "format") == 0 && v->arg != NULL)
+		own = json_object_get(
+		    violation_texts, mem_print(mem, "format_%s", v->arg));
+	return own != NULL ? own : json_object_get(violation_texts, v->code);
+}
+
 /* One member of errors[]: where, which rule, and in words. */
 static json_t *
 error_of(const struct violation *v, bool english, struct mem *mem)
@@ -426,8 +435,7 @@ error_of(const struct violation *v, bool english, struct mem *mem)
 		[AT_PARAMETER] = "parameter",
 		[AT_HEADER] = "header" };
 	const char *text = fill(json_string_value(json_object_get(
-	                            json_object_get(violation_texts, v->code),
-	                            english ? "en" : "fr")),
+	                            texts_of(v, mem), english ? "en" : "fr")),
 	    v->arg, mem);
 	json_t *error = json_object();
 

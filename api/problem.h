@@ -20,8 +20,12 @@
 
 /* One fault of a request. */
 struct violation {
-	enum { AT_POINTER, AT_PARAMETER, AT_HEADER } where;
-	const char *at;	  /* JSON Pointer (RFC 6901), or the name */
+	enum {
+		AT_POINTER,
+		AT_PARAMETER,
+		AT_HEADER
+	} where;
+	const char *at;   /* JSON Pointer (RFC 6901), or the name */
 	const char *code; /* key of "x-violations" in openapi/problems.yaml */
 	const char *arg;  /* what stands for {} in its text, or NULL */
 };
@@ -39,15 +43,15 @@ void violation_add(struct violations *list, int where, const char *at,
     const char *code, const char *arg);
 
 struct problem {
-	const char *code;	   /* key of "x-problems"; NULL is no problem */
-	const char *arg;	   /* what stands for {} in its text, or NULL */
-	struct violations errors;  /* all faults at once */
-	const char *extension;	   /* JSON object of further members, or NULL */
-	int retry_after_s;	   /* 0: what the catalogue says */
-	const char *authenticate;  /* WWW-Authenticate, or NULL */
-	const char *allow;	   /* Allow, or NULL */
-	const char *etag;	   /* current ETag of a 412, or NULL */
-	const char *accept_patch;  /* Accept-Patch of a 415, or NULL */
+	const char *code;         /* key of "x-problems"; NULL is no problem */
+	const char *arg;          /* what stands for {} in its text, or NULL */
+	struct violations errors; /* all faults at once */
+	const char *extension;    /* JSON object of further members, or NULL */
+	int retry_after_s;        /* 0: what the catalogue says */
+	const char *authenticate; /* WWW-Authenticate, or NULL */
+	const char *allow;        /* Allow, or NULL */
+	const char *etag;         /* current ETag of a 412, or NULL */
+	const char *accept_patch; /* Accept-Patch of a 415, or NULL */
 };
 
 /*
@@ -70,9 +74,9 @@ int problem_retry_after_s(const struct problem *p);
  * (JSON, for our own class GU) and constraint, each possibly NULL. Copies
  * into mem. No text of PostgreSQL's own ever reaches the caller.
  */
-void problem_from_database(struct problem *p, struct mem *mem,
-    const char *sqlstate, const char *message, const char *detail,
-    const char *constraint);
+void
+problem_from_database(struct problem *p, struct mem *mem, const char *sqlstate,
+    const char *message, const char *detail, const char *constraint);
 
 /*
  * The body: application/problem+json, French unless english. base_url makes

@@ -15,7 +15,14 @@
 #include "query.h"
 #include "statement.h"
 
-enum phase { TO_SEND, SENT, SENT_AGAIN, REPLAYING };
+/*
+ * Times that a call is sent: again once if its fate is unknown and it only
+ * reads; more often if it met a stale plan, since each link has its own.
+ */
+#define READ_TRIES  2
+#define STALE_TRIES 12
+
+enum phase { TO_SEND, SENT, REPLAYING };
 
 static const enum lane lanes[N_ROLES] = {
 	[ROLE_CITY] = LANE_MEMBER,
@@ -27,7 +34,7 @@ static const enum lane lanes[N_ROLES] = {
 	[ROLE_ADMIN] = LANE_ADMIN,
 };
 
-static enum next send_operation(struct exchange *x, enum phase phase);
+static enum next send_operation(struct exchange *x);
 static enum next send_replay(struct exchange *x);
 static enum next read_operation(struct exchange *x);
 static enum next read_replay(struct exchange *x);
@@ -37,7 +44,7 @@ enum next
 query_run(struct exchange *x)
 {
 	if (x->phase == TO_SEND)
-		return send_operation(x, SENT);
+		return send_operation(x);
 	if (x->call->state == DB_WAITING)
 		return WAIT;
 	if (x->call->state != DB_DONE)
@@ -60,17 +67,17 @@ fingerprint_of(struct exchange *x)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
-	char *canonical = x->body == NULL
-	    ? NULL
-	    : json_dumps(x->body, JSON_SORT_KEYS | JSON_COMPACT);
-	const char *text = mem_print(&x->mem, "%s %s %s",
-	    method_names[x->in.method], x->in.path,
-	    canonical == NULL ? "" : canonical);
+	char *canonical = x->body == NULL ? NULL
+	                                  : json_dumps(x->body,
+	                                        JSON_SORT_KEYS | JSON_COMPACT);
+	const char *text =
+	    mem_print(&x->mem, "%s %s %s", method_names[x->in.method],
+	        x->in.path, canonical == NULL ? "" : canonical);
 	char *hex = mem_take(&x->mem, 65);
 
 	free(canonical);
 	EVP_Digest(text, strlen(text), digest, &len, EVP_sha256(), NULL);
-	for (unsigned int i = 0; i < 32; i++)
+	for (size_t i = 0; i < 32; i++)
 		(void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
 	return hex;
 }
@@ -104,7 +111,7 @@ add_enter(struct exchange *x, bool with_key)
 }
 
 static enum next
-send_operation(struct exchange *x, enum phase phase)
+send_operation(struct exchange *x)
 {
 	const struct variant *v;
 
@@ -116,7 +123,8 @@ send_operation(struct exchange *x, enum phase phase)
 		return refuse(x, "overloaded", NULL);
 	for (size_t i = 0; i < v->n_parts; i++)
 		db_add(x->call, &v->parts[i], &x->args);
-	x->phase = (int)phase;
+	x->phase = SENT;
+	x->tries++;
 	return exchange_send(x, query_lane(x->caller.role));
 }
 
@@ -146,7 +154,7 @@ static bool
 is_stale_plan(const struct db_call *call)
 {
 	return strcmp(call->sqlstate, "0A000") == 0 ||
-	    strcmp(call->sqlstate, "26000") == 0;
+	       strcmp(call->sqlstate, "26000") == 0;
 }
 
 static enum next
@@ -169,15 +177,14 @@ read_failure(struct exchange *x)
 	case DB_DONE:
 		break;
 	}
-	/*
-	 * Nothing is known of a lost call, unless PostgreSQL said that a plan
-	 * was stale: then it did nothing. A read, or a call that did nothing,
-	 * is sent again, once.
-	 */
-	if ((reads || is_stale_plan(call)) && x->phase == SENT) {
+	/* Nothing is known of a lost call, unless PostgreSQL said that a plan
+	 * was stale: then it did nothing. */
+	if (x->phase == SENT &&
+	    ((reads && x->tries < READ_TRIES) ||
+	        (is_stale_plan(call) && x->tries < STALE_TRIES))) {
 		db_drop(x->call);
 		x->call = NULL;
-		return send_operation(x, SENT_AGAIN);
+		return send_operation(x);
 	}
 	return refuse(x, reads ? "unavailable" : "outcome_unknown", NULL);
 }
@@ -247,8 +254,8 @@ answer_page(struct exchange *x, const PGresult *rows)
 
 	if (n > x->args.limit) {
 		shown = (int)x->args.limit;
-		cursor = cursor_write(x->args.scope,
-		    PQgetvalue(rows, shown - 1, key), &x->mem);
+		cursor = cursor_write(
+		    x->args.scope, PQgetvalue(rows, shown - 1, key), &x->mem);
 		if (cursor == NULL) /* the secret is not loaded yet */
 			return refuse(x, "unavailable", NULL);
 		len += strlen(cursor);
@@ -270,13 +277,13 @@ answer_page(struct exchange *x, const PGresult *rows)
 	if (cursor == NULL)
 		at = stpcpy(at, "null}");
 	else
-		at += snprintf(at, len - (size_t)(at - text), "\"%s\"}", cursor);
+		at +=
+		    snprintf(at, len - (size_t)(at - text), "\"%s\"}", cursor);
 	x->answer.status = x->op->success;
 	x->answer.type = x->op->media_type;
 	x->answer.body = text;
 	x->answer.len = (size_t)(at - text);
-	x->answer.etag =
-	    answer_etag(x, "0", x->answer.body, x->answer.len);
+	x->answer.etag = answer_etag(x, "0", x->answer.body, x->answer.len);
 	return DONE;
 }
 
@@ -290,8 +297,8 @@ refuse_untouched(struct exchange *x, const PGresult *last)
 	if (is_false(value_of(last, "writable")))
 		return refuse(x, "forbidden", NULL);
 	if (body != NULL)
-		x->problem.etag = answer_etag(x, value_of(last, "etag"), body,
-		    strlen(body));
+		x->problem.etag =
+		    answer_etag(x, value_of(last, "etag"), body, strlen(body));
 	return refuse(x, "precondition_failed", NULL);
 }
 
@@ -319,8 +326,8 @@ read_operation(struct exchange *x)
 		return refuse(x, "not_found", NULL);
 	if (untouched)
 		return refuse_untouched(x, last);
-	return answer_record(x, body, value_of(last, "etag"),
-	    value_of(last, "location"));
+	return answer_record(
+	    x, body, value_of(last, "etag"), value_of(last, "location"));
 }
 
 static enum next
@@ -332,6 +339,6 @@ read_replay(struct exchange *x)
 	if (body == NULL)
 		return refuse(x, "idempotency_in_progress", NULL);
 	x->answer.replayed = true;
-	return answer_record(x, body, value_of(kept, "etag"),
-	    value_of(kept, "location"));
+	return answer_record(
+	    x, body, value_of(kept, "etag"), value_of(kept, "location"));
 }

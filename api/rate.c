@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 
 #include <openssl/sha.h>
@@ -18,10 +17,11 @@
 #include "rate.h"
 
 #include "clock.h"
+#include "shared.h"
 
 #define WINDOW_US 60000000u
-#define SETS      8192u
-#define WAYS      8u
+#define SETS      ((size_t)8192)
+#define WAYS      ((size_t)8)
 
 struct slot {
 	_Atomic uint64_t tag; /* hash of the key; 0 is free */
@@ -36,15 +36,11 @@ static unsigned char seed[16];
 void
 rate_setup(void)
 {
-	void *memory = mmap(NULL, SETS * WAYS * sizeof(struct slot),
-	    PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (memory == MAP_FAILED ||
-	    getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
+	if (getrandom(seed, sizeof(seed), 0) != (ssize_t)sizeof(seed)) {
 		perror("rate_setup");
 		abort();
 	}
-	table = memory;
+	table = shared_take(SETS * WAYS * sizeof(struct slot));
 }
 
 static uint64_t

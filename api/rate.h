@@ -12,9 +12,9 @@
 #include <stdint.h>
 
 struct rate {
-	long quota;	/* per window; 0: no limit */
+	long quota;     /* per window; 0: no limit */
 	long remaining; /* after this request, never negative */
-	long reset_s;	/* until the window ends */
+	long reset_s;   /* until the window ends */
 	bool exceeded;
 };
 
@@ -22,11 +22,11 @@ struct rate {
 void rate_setup(void);
 
 /* Take one from the bucket of a key (client id, or address). */
-void rate_take(const char *bucket, const char *key, long quota,
-    struct rate *out);
+void
+rate_take(const char *bucket, const char *key, long quota, struct rate *out);
 
 /* Look without taking: exceeded if the next rate_take would be. */
-void rate_peek(const char *bucket, const char *key, long quota,
-    struct rate *out);
+void
+rate_peek(const char *bucket, const char *key, long quota, struct rate *out);
 
 #endif

@@ -31,8 +31,8 @@ refusal_text(const struct refusal *refusal, struct mem *mem, size_t *len)
 	size_t body_len;
 
 	if (problem_retry_after_s(&p) > 0)
-		retry = mem_print(mem, "retry-after: %d\r\n",
-		    problem_retry_after_s(&p));
+		retry = mem_print(
+		    mem, "retry-after: %d\r\n", problem_retry_after_s(&p));
 	body = problem_body(&p, config.issuer, id, false, mem, &body_len);
 	text = mem_print(mem,
 	    "HTTP/1.1 %d %s\r\n"

@@ -120,6 +120,26 @@ find(const struct node *node, const char *path, struct walk *walk)
 	return found;
 }
 
+bool
+route_uploads(const char *path, size_t len)
+{
+	static const enum method methods[] = { METHOD_POST, METHOD_PUT };
+	struct mem mem = { 0 };
+	const char *text = mem_copy(&mem, path, len);
+	bool uploads = false;
+
+	for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+		struct route route = { 0 };
+
+		route_find(methods[i], text, &mem, &route);
+		if (route.operation != NULL &&
+		    route.operation->body_kind == BODY_UPLOAD)
+			uploads = true;
+	}
+	mem_release(&mem);
+	return uploads;
+}
+
 const char *
 route_allow(unsigned methods, struct mem *mem)
 {

@@ -17,18 +17,21 @@
 
 struct route {
 	const struct operation *operation; /* NULL: not for this method */
-	const char *args[ROUTE_ARGS_MAX]; /* path order, undecoded, in mem */
+	const char *args[ROUTE_ARGS_MAX];  /* path order, undecoded, in mem */
 	size_t n_args;
 	unsigned methods; /* bit 1u << enum method: what the path knows;
-			     0 means that the path is not there at all */
+	                     0 means that the path is not there at all */
 };
 
 /* Build the tree from contract; once, before workers fork. */
 void route_build(void);
 
 /* HEAD finds the GET operation. OPTIONS is never an operation. */
-void route_find(enum method method, const char *path, struct mem *mem,
-    struct route *out);
+void route_find(
+    enum method method, const char *path, struct mem *mem, struct route *out);
+
+/* Whether an upload goes there, which may be longer than other bodies. */
+bool route_uploads(const char *path, size_t len);
 
 /* "GET, HEAD, PATCH, OPTIONS": the value of Allow; lives in mem. */
 const char *route_allow(unsigned methods, struct mem *mem);

@@ -257,17 +257,16 @@ static void
 check_object(struct run *run, const struct schema *s, const json_t *value,
     const struct spot *spot)
 {
-	json_t *object = loose(value);
-	const char *key;
-	json_t *member;
-
 	for (size_t i = 0; i < s->n_required; i++) {
 		struct spot here = { .up = spot, .key = s->required[i] };
 
 		if (json_object_get(value, s->required[i]) == NULL)
 			add(run, &here, "required", s->required[i]);
 	}
-	json_object_foreach (object, key, member) {
+	const char *key;
+	json_t *member;
+
+	json_object_foreach (loose(value), key, member) {
 		const struct schema *schema = member_of(s, key);
 		struct spot here = { .up = spot, .key = key };
 

@@ -97,9 +97,14 @@ push(struct stream *s)
 	if (s->framing == BY_CHUNKS)
 		push_frame(s, len);
 	if (len > 0) {
-		/* Kore only reads the buffer (net.c:net_write). */
-		net_send_stream(
-		    s->c, (void *)(uintptr_t)chunk, len, drained, &nb);
+		/* Kore only reads the buffer (net.c:net_write), yet asks for
+		 * one that may be changed. */
+		union {
+			const void *in;
+			void *out;
+		} same = { .in = chunk };
+
+		net_send_stream(s->c, same.out, len, drained, &nb);
 		nb->extra = s;
 	} else if (s->framing != BY_CHUNKS) {
 		finish(s);

@@ -12,8 +12,8 @@
 
 #define VET_BLOCK_MAX  16384
 #define VET_PATH_MAX   1900 /* of the target: path and query */
-#define VET_BODY_MAX   (256 * 1024)
-#define VET_UPLOAD_MAX (10 * 1024 * 1024)
+#define VET_BODY_MAX   ((size_t)256 * 1024)
+#define VET_UPLOAD_MAX ((size_t)10 * 1024 * 1024)
 
 enum vet_verdict {
 	VET_MORE,  /* the block is not whole yet */

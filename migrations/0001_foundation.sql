@@ -672,9 +672,11 @@ BEGIN
 END $$;
 
 -- RFC 7946: longitude first, 7 decimals, exterior rings counter-clockwise.
+-- PostGIS does the last by clockwise and reverse, which turns lines round:
+-- reversed before, they come out as they were.
 CREATE FUNCTION geojson_of(shape geometry) RETURNS json
 LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT public.ST_AsGeoJSON(public.ST_ForcePolygonCCW($1), 7, 0)::json
+    SELECT public.ST_AsGeoJSON(public.ST_ForcePolygonCCW(public.ST_Reverse($1)), 7, 0)::json
 $$;
 
 -- French identifiers ---------------------------------------------------------------

@@ -210,19 +210,20 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- A programme stays governed: some city membership without an end remains.
--- The lock makes two that end at once wait for each other.
+-- A programme stays governed: some city membership without an end remains;
+-- and so does the platform: some administrator. The lock makes two that end
+-- at once wait for each other.
 CREATE FUNCTION guard_not_last_city(record jsonb, request jsonb) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
-    IF $1 ->> 'role' <> 'city' THEN
+    IF $1 ->> 'role' NOT IN ('city', 'admin') THEN
         RETURN true;
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('city of ' || ($1 ->> 'programme_id'), 0));
+    PERFORM pg_advisory_xact_lock(hashtextextended(concat('governs ', $1 ->> 'programme_id'), 0));
     RETURN EXISTS (
         SELECT FROM gusp.member AS m
-        WHERE m.programme_id = ($1 ->> 'programme_id')::uuid
-          AND m.role = 'city' AND m.status = 'active' AND m.to_on IS NULL
+        WHERE m.programme_id IS NOT DISTINCT FROM ($1 ->> 'programme_id')::uuid
+          AND m.role = $1 ->> 'role' AND m.status = 'active' AND m.to_on IS NULL
           AND m.id <> ($1 ->> 'id')::uuid);
 END $$;
 
@@ -394,7 +395,14 @@ BEGIN
        AND (TG_OP = 'INSERT' OR NEW.status <> OLD.status OR NEW.parent_code IS DISTINCT FROM OLD.parent_code) THEN
         PERFORM gusp.refuse('422', 'vocabulary_is_closed');
     END IF;
-    IF NEW.parent_code IS NOT NULL AND NEW.parent_vocabulary IS NULL THEN
+    -- Whoever opens a programme copies parents and children in one statement:
+    -- there the foreign key is enough.
+    IF NEW.parent_code IS NOT NULL
+       AND (NEW.parent_vocabulary IS NULL
+            OR gusp.caller_role() <> 'admin'
+            AND NOT EXISTS (SELECT FROM gusp.term AS t
+                            WHERE t.tenant = NEW.tenant AND t.vocabulary = NEW.parent_vocabulary
+                              AND t.code = NEW.parent_code)) THEN
         PERFORM gusp.refuse('422', 'unknown_reference', '{"pointer": "/parent_code"}');
     END IF;
     IF NEW.parent_vocabulary = NEW.vocabulary AND EXISTS (

@@ -25,6 +25,15 @@ valgrind=${GUSP_VALGRIND:-} sanitized=${GUSP_SANITIZED:-}
 unset "${!GUSP_@}" "${!PG@}"
 export LC_ALL=C.UTF-8 PYTHONDONTWRITEBYTECODE=1
 
+# Two runs in one tree would pull the database from under each other. What is
+# started from here does not inherit the lock (9>&-).
+mkdir -p build
+exec 9> build/test.lock
+flock -n 9 || {
+    echo "tests are running in this tree already" >&2
+    exit 1
+}
+
 finish() {
     local status=$?
     trap '' INT TERM HUP
@@ -43,7 +52,7 @@ rm -rf "$dir"
 mkdir -p "$dir/keys"
 chmod 0700 "$dir/keys"
 
-api/tools/cluster.sh start "$cluster" --throwaway || exit 1
+api/tools/cluster.sh start "$cluster" --throwaway 9>&- || exit 1
 GUSP_DATABASE_URL=$(api/tools/cluster.sh url "$cluster")
 GUSP_TEST_DB_URL=$(api/tools/cluster.sh superuser "$cluster")
 export GUSP_DATABASE_URL GUSP_TEST_DB_URL GUSP_TEST_DIR=$dir
@@ -61,7 +70,7 @@ done
 if [ "$sanitized" = 1 ]; then
     units+=(build/asan/tests/*)
 fi
-tests/unit.sh "${units[@]}" | tee "$dir/unit.txt"
+tests/unit.sh "${units[@]}" 9>&- | tee "$dir/unit.txt"
 unit_status=${PIPESTATUS[0]}
 
 # --- http ------------------------------------------------------------------
@@ -78,15 +87,20 @@ if [ "$valgrind" = 1 ]; then
     export GUSP_START_TIMEOUT=180
 fi
 http_status=1
-if GUSP_TEST_BASE_URL=$(api/tools/server.sh start "$dir") \
+if GUSP_TEST_BASE_URL=$(api/tools/server.sh start "$dir" 9>&-) \
     && GUSP_SUPERUSER_URL=$GUSP_TEST_DB_URL /usr/bin/python3 \
         api/tools/access.py "$GUSP_TEST_BASE_URL" "$dir/access.json"; then
     export GUSP_TEST_BASE_URL GUSP_TEST_ACCESS=$dir/access.json
+    # All of them, unless files are named: make test ARGS=tests/http/test_x.py
+    places=(tests/http tests/unit)
+    for argument in "$@"; do
+        [ ! -e "${argument%%::*}" ] || places=()
+    done
     /usr/bin/python3 -m pytest -c tests/http/pytest.ini --rootdir . \
-        tests/http "$@" 2>&1 | tee "$dir/http.txt"
+        "${places[@]}" "$@" 2>&1 9>&- | tee "$dir/http.txt"
     http_status=${PIPESTATUS[0]}
     # A worker that died was replaced at once: no test may have done that.
-    if grep -E 'gone \(|seccomp violation|AddressSanitizer' "$dir/api.log"; then
+    if grep -E '\) gone$|(sandbox|seccomp) violation|AddressSanitizer' "$dir/api.log"; then
         echo "the server lost a worker or broke its sandbox (see above)"
         http_status=1
     fi

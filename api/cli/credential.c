@@ -125,7 +125,7 @@ credential_scopes_of(const char *role)
 		     s++)
 			fprintf(to, "%s ", op->scopes[s]);
 	}
-	fclose(to);
+	(void)fclose(to);
 	return words;
 }
 

@@ -32,7 +32,7 @@ tell_notice(void *arg, const PGresult *result)
 
 	(void)arg;
 	if (severity != NULL && strcmp(severity, "WARNING") == 0)
-		fputs(PQresultErrorMessage(result), stderr);
+		(void)fputs(PQresultErrorMessage(result), stderr);
 }
 
 PGconn *

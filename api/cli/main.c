@@ -41,7 +41,7 @@ static const struct verb {
 	    "new | list | activate [KID] [--now] | retire KID | revoke KID",
 	    "gère les clés qui signent les jetons",
 	    "manages the keys that sign tokens" },
-	{ "statement", statement_run, "METHODE CHEMIN | NOM",
+	{ "statement", statement_run, "METHODE CHEMIN [CLE] | NOM",
 	    "montre le SQL d'une requête, tel qu'il est préparé",
 	    "shows the SQL of a request, as it is prepared" },
 	{ "healthcheck", healthcheck_run, "[URL]", "dit si l'API est prête",
@@ -77,19 +77,20 @@ print_verb(FILE *to, const struct verb *verb)
 static int
 help(FILE *to)
 {
-	fputs(is_english() ? "Usage:\n" : "Utilisation :\n", to);
+	(void)fputs(is_english() ? "Usage:\n" : "Utilisation :\n", to);
 	for (size_t i = 0; i < N_ELEMENTS(verbs); i++)
 		print_verb(to, &verbs[i]);
-	fputs(is_english()
-	          ? "GUSP_DATABASE_URL names the database, GUSP_PASSFILE its "
-	            "passwords,\nGUSP_MIGRATIONS the migrations, GUSP_KEY_DIR "
-	            "the "
-	            "private keys.\n"
-	          : "GUSP_DATABASE_URL désigne la base, GUSP_PASSFILE ses mots "
-	            "de "
-	            "passe,\nGUSP_MIGRATIONS les migrations, GUSP_KEY_DIR les "
-	            "clés "
-	            "privées.\n",
+	(void)fputs(
+	    is_english()
+	        ? "GUSP_DATABASE_URL names the database, GUSP_PASSFILE its "
+	          "passwords,\nGUSP_MIGRATIONS the migrations, GUSP_KEY_DIR "
+	          "the "
+	          "private keys.\n"
+	        : "GUSP_DATABASE_URL désigne la base, GUSP_PASSFILE ses mots "
+	          "de "
+	          "passe,\nGUSP_MIGRATIONS les migrations, GUSP_KEY_DIR les "
+	          "clés "
+	          "privées.\n",
 	    to);
 	return EXIT_MISUSED;
 }
@@ -123,14 +124,14 @@ die(const char *french, const char *english, ...)
 {
 	va_list arguments;
 
-	fputs("gusp: ", stderr);
+	(void)fputs("gusp: ", stderr);
 	va_start(arguments, english);
 	if (is_english())
-		vfprintf(stderr, english, arguments);
+		(void)vfprintf(stderr, english, arguments);
 	else
-		vfprintf(stderr, french, arguments);
+		(void)vfprintf(stderr, french, arguments);
 	va_end(arguments);
-	fputc('\n', stderr);
+	(void)fputc('\n', stderr);
 	exit(EXIT_FAILED);
 }
 

@@ -5,7 +5,10 @@
  *
  *     gusp statement GET /v1/sites/<id>
  *     gusp statement GET '/v1/sites?limit=20&kind=building'
+ *     gusp statement GET '/v1/sites?limit=20' '["<name>", "<id>"]'
  *     gusp statement enter
+ *
+ * The key is that of the row after which a page begins.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,12 +66,23 @@ method_of(const char *name)
 	die("méthode inconnue : %s", "unknown method: %s", name);
 }
 
+static void
+read_args(const struct route *route, const struct input *in, struct mem *mem,
+    struct args *args)
+{
+	struct problem problem = { 0 };
+
+	if (!args_read(route->operation, route, in, mem, args, &problem))
+		die("paramètres refusés : %s", "parameters refused: %s",
+		    problem.errors.n > 0 ? problem.errors.at[0].at
+		                         : problem.code);
+}
+
 static int
-print_request(const char *method, char *target)
+print_request(const char *method, char *target, const char *key)
 {
 	static const unsigned char secret[32];
 	struct input in = { .method = method_of(method), .path = target };
-	struct problem problem = { 0 };
 	struct args args = { 0 };
 	struct mem mem = { 0 };
 	struct route route;
@@ -85,10 +99,14 @@ print_request(const char *method, char *target)
 	if (route.operation == NULL || route.operation->statement == NULL)
 		die("aucune requête SQL pour %s", "no statement for %s",
 		    target);
-	if (!args_read(route.operation, &route, &in, &mem, &args, &problem))
-		die("paramètres refusés : %s", "parameters refused: %s",
-		    problem.errors.n > 0 ? problem.errors.at[0].at
-		                         : problem.code);
+	read_args(&route, &in, &mem, &args);
+	if (key != NULL && args.scope != NULL) {
+		in.query = mem_print(&mem, "%s&cursor=%s",
+		    in.query == NULL ? "" : in.query,
+		    cursor_write(args.scope, key, &mem));
+		args = (struct args){ 0 };
+		read_args(&route, &in, &mem, &args);
+	}
 	print_variant(route.operation->statement, &args);
 	mem_release(&mem);
 	return EXIT_DONE;
@@ -101,7 +119,7 @@ statement_run(int argc, char **argv)
 	struct args none = { 0 };
 	char why[512];
 
-	if (argc != 2 && argc != 3)
+	if (argc < 2 || argc > 4)
 		return usage(argv[0]);
 	if (!contract_load(setting("GUSP_CONTRACT", "build/openapi.json"), why,
 	        sizeof(why)))
@@ -109,8 +127,9 @@ statement_run(int argc, char **argv)
 	route_build();
 	if (!statements_load(why, sizeof(why)))
 		die("requêtes : %s", "statements: %s", why);
-	if (argc == 3)
-		return print_request(argv[1], argv[2]);
+	if (argc > 2)
+		return print_request(
+		    argv[1], argv[2], argc == 4 ? argv[3] : NULL);
 	statement = statement_named(argv[1]);
 	if (statement == NULL)
 		die("requête inconnue : %s", "unknown statement: %s", argv[1]);

@@ -29,10 +29,15 @@ GUSP = pathlib.Path(__file__).resolve().parents[2] / "build" / "gusp"
 
 
 def members():
-    """Name -> (role, membership id), the order of the table kept."""
+    """Name -> (role, membership id), the order of the table kept. Whoever
+    tries the API may have ended a membership: it has no token then."""
     rows = subprocess.run(
         ["psql", "-XAt", "-F", " ", os.environ["GUSP_SUPERUSER_URL"], "-c",
-         "SELECT role, membership_id FROM gusp_demo.member"],
+         "SELECT d.role, d.membership_id FROM gusp_demo.member AS d"
+         " JOIN gusp.member AS m ON m.id = d.membership_id"
+         " WHERE m.status = 'active'"
+         " AND current_date BETWEEN m.from_on AND coalesce(m.to_on, 'infinity')"
+         " ORDER BY d.ctid"],
         check=True, capture_output=True, text=True).stdout.split("\n")
     found = {}
     for row in filter(None, rows):
@@ -44,8 +49,8 @@ def members():
         found[name] = (role, membership)
     missing = [role for role in ROLES if role not in found]
     if missing:
-        sys.exit("access: no demonstration membership for "
-                 + ", ".join(missing))
+        print("access: no membership left for " + ", ".join(missing),
+              file=sys.stderr)
     return found
 
 
@@ -80,9 +85,10 @@ def token_for(base_url, client):
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.load(answer)["access_token"]
     except urllib.error.HTTPError as error:
-        if error.code == 401:
+        text = error.read().decode()
+        if error.code == 401 or "unauthorized_client" in text:
             return None
-        sys.exit(f"access: {error.code} {error.read().decode()}")
+        sys.exit(f"access: {error.code} {text}")
 
 
 def write(path, access):

@@ -3,8 +3,9 @@
 --
 -- Run by psql as superuser on a migrated database. The triggers are off while
 -- sites come in: what they would have computed is computed here for all rows
--- at once, except that no events are made. A second run adds nothing. The
--- memberships to measure with are in gusp_bench.member.
+-- at once, except that no events are made; and indexes are made at the end, so
+-- that nobody else can use these tables meanwhile. A second run adds nothing.
+-- The memberships to measure with are in gusp_bench.member.
 
 \set ON_ERROR_STOP on
 \if :{?n}
@@ -53,6 +54,20 @@ WITH made AS (
 INSERT INTO gusp_bench.member (role, membership_id) SELECT role, id FROM made;
 
 SET LOCAL session_replication_role = replica;
+SET LOCAL maintenance_work_mem = '256MB';
+SET LOCAL work_mem = '256MB';
+CREATE TEMPORARY TABLE dropped ON COMMIT DROP AS
+SELECT 'DROP INDEX ' || i.indexrelid::regclass AS off, pg_get_indexdef(i.indexrelid) AS again
+FROM pg_index AS i
+WHERE i.indrelid IN ('site'::regclass, 'site_key'::regclass, 'word'::regclass)
+  AND NOT i.indisunique
+UNION ALL
+SELECT format('ALTER TABLE %s DROP CONSTRAINT %I', c.conrelid::regclass, c.conname),
+       format('ALTER TABLE %s ADD CONSTRAINT %I %s', c.conrelid::regclass, c.conname,
+           pg_get_constraintdef(c.oid))
+FROM pg_constraint AS c
+WHERE c.conrelid IN ('site_key'::regclass, 'word'::regclass) AND c.contype = 'p';
+SELECT off FROM dropped \gexec
 
 WITH owner AS (
     SELECT array_agg(a.id ORDER BY a.id) AS ids
@@ -100,14 +115,26 @@ FROM made AS m;
 INSERT INTO site_key (key, status, name, updated_at, id, quartier_id, parent_id, kind, tenure,
     owner_actor_id, manager_actor_id, condition, cell)
 SELECT k, s.status, s.name, s.updated_at, s.id, s.quartier_id, s.parent_id, s.kind, s.tenure,
-       s.owner_actor_id, s.manager_actor_id, s.condition, cell_of(s.geometry)
-FROM site AS s, unnest(s.seen_by) AS k
-WHERE s.programme_id = :'programme';
+       s.owner_actor_id, s.manager_actor_id, s.condition, s.cell
+FROM (SELECT *, cell_of(geometry) AS cell
+      FROM site
+      WHERE programme_id = :'programme'
+      OFFSET 0) AS s,
+     unnest(s.seen_by) AS k;
 
+-- Each of the few words there are is stemmed once.
+WITH said AS MATERIALIZED (
+    SELECT s.id, w
+    FROM site AS s, string_to_table(s.name || ' ' || s.address, ' ') AS w
+    WHERE s.programme_id = :'programme'
+), stemmed AS MATERIALIZED (
+    SELECT d.w, stem COLLATE "C" AS stem
+    FROM (SELECT DISTINCT w FROM said) AS d, unnest(stems(d.w)) AS stem
+)
 INSERT INTO word (programme_id, noun, stem, id)
-SELECT s.programme_id, 'site', w, s.id
-FROM site AS s, unnest(stems(s.name || ' ' || s.address)) AS w
-WHERE s.programme_id = :'programme';
+SELECT DISTINCT :'programme'::uuid, 'site', stemmed.stem, said.id
+FROM said JOIN stemmed USING (w);
 
+SELECT again FROM dropped \gexec
 COMMIT;
 VACUUM ANALYZE site, site_key, word, quartier, actor;

@@ -28,7 +28,7 @@ static const char *const codes[] = { "already_exists", "bad_request",
 	"nul_character", "outcome_unknown", "overloaded", "precondition_failed",
 	"precondition_malformed", "precondition_required", "rate_exceeded",
 	"request_timeout", "role_forbidden", "rule_broken", "token_malformed",
-	"token_missing", "too_deep", "too_slow", "try_again", "unavailable",
+	"token_missing", "too_deep", "too_many_values", "too_slow", "try_again", "unavailable",
 	"unknown_reference", "unsupported_media_type", "uri_too_long",
 	"version_unknown", "frozen", "due_after_reported" };
 static const char *const rules[] = { "enum", "format", "malformed_parameter",
@@ -253,7 +253,8 @@ static void
 a_wait_is_the_problems_own_or_the_catalogues(void **state)
 {
 	const struct problem of_catalogue = { .code = "unavailable" };
-	const struct problem own = { .code = "unavailable", .retry_after_s = 9 };
+	const struct problem own = { .code = "unavailable",
+		.retry_after_s = 9 };
 	const struct problem none = { .code = "not_found" };
 
 	(void)state;
