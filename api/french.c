@@ -73,7 +73,9 @@ sum_of_digits(const char *text)
 bool
 french_rna(const char *text)
 {
-	return strlen(text) == 10 && text[0] == 'W' && all_digits(text, 1, 10);
+	return strlen(text) == 10 && text[0] == 'W' && all_digits(text, 1, 2) &&
+	       (all_digits(text, 2, 3) || (text[2] >= 'A' && text[2] <= 'Z')) &&
+	       all_digits(text, 3, 10);
 }
 
 /* Length of the departement that text begins with; 0 if there is none. */

@@ -222,6 +222,24 @@ answer_record(struct exchange *x, const char *body, const char *version,
 	return DONE;
 }
 
+/* Part of a query inside <>: what RFC 3986 has no place for would end the
+ * link, and begin one to another host. */
+static const char *
+link_part(struct exchange *x, const char *text, size_t len)
+{
+	char *out = mem_take(&x->mem, 3 * len + 1);
+	size_t n = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		if (strchr("<>\"\\^`{|}", text[i]) == NULL)
+			out[n++] = text[i];
+		else
+			n += (size_t)snprintf(
+			    out + n, 4, "%%%02X", (unsigned char)text[i]);
+	}
+	return out;
+}
+
 /* The address of the next page: this request's, with another cursor. */
 static const char *
 next_page(struct exchange *x, const char *cursor)
@@ -233,7 +251,8 @@ next_page(struct exchange *x, const char *cursor)
 		size_t n = strcspn(at, "&");
 
 		if (strncmp(at, "cursor=", 7) != 0 && n > 0)
-			kept = mem_print(&x->mem, "%s%.*s&", kept, (int)n, at);
+			kept = mem_print(
+			    &x->mem, "%s%s&", kept, link_part(x, at, n));
 		at += n;
 		at += strspn(at, "&");
 	}

@@ -314,7 +314,7 @@ SELECT e.seq, e.subject_id, e.noun,
            'occurred_at', instant(e.occurred_at),
            'recorded_at', instant(e.recorded_at),
            'reason_code', e.reason_code,
-           'comment', e.comment,
+           'comment', CASE WHEN 'public' = ANY ((SELECT groups())::text[]) THEN e.comment END,
            'changes', coalesce((
                SELECT json_object_agg(f.key, CASE
                           WHEN (e.seen_before && (SELECT keys())) IS NOT FALSE THEN f.value
@@ -435,6 +435,8 @@ BEGIN
     IF (request ->> 'occurred_at')::timestamptz > now() + interval '5 minutes' THEN
         PERFORM refuse('422', 'occurred_in_the_future', jsonb_build_object('pointer', '/occurred_at'));
     END IF;
+    -- No event is ever rewritten: what names a person must not get in.
+    PERFORM refuse_personal(request ->> 'comment', '/comment');
     PERFORM set_config('app.moving', id::text, true),
             set_config('app.occurred_at', coalesce(request ->> 'occurred_at', ''), true),
             set_config('app.reason_code', coalesce(request ->> 'reason_code', ''), true),
@@ -450,8 +452,9 @@ END $$;
 -- Bookkeeping -------------------------------------------------------------------
 
 -- Version, instants and authors of a record; a write that changes nothing
--- makes no version; identity and tenant never change; the state changes by
--- move() alone. Fires last of the BEFORE triggers (their order is by name).
+-- makes no version; identity and tenant never change; what is archived or
+-- ended is not changed until it is brought back; the state changes by move()
+-- alone. Fires last of the BEFORE triggers (their order is by name).
 CREATE FUNCTION keep_books() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -473,6 +476,10 @@ BEGIN
     END IF;
     IF NEW.id <> OLD.id OR NEW.programme_id IS DISTINCT FROM OLD.programme_id THEN
         PERFORM gusp.refuse('422', 'immutable_field');
+    END IF;
+    IF OLD.status IN ('archived', 'ended') AND NEW.status = OLD.status
+       AND gusp.caller_role() IS NOT NULL THEN
+        PERFORM gusp.refuse('409', 'frozen');
     END IF;
     IF NEW.status <> OLD.status
        AND current_setting('app.moving', true) IS DISTINCT FROM NEW.id::text THEN

@@ -102,8 +102,9 @@ CREATE TABLE auth.revoked_token (
 );
 CREATE INDEX revoked_token_expires_at ON auth.revoked_token (expires_at);
 
--- Forget what time has made void anyway, past every leeway on clocks. A part
--- at a time, so that no worker holds the table; returns how many.
+-- Forget what time has made void anyway, past every leeway on clocks, and the
+-- answers kept for as long as the contract says (7 days). A part at a time, so
+-- that no worker holds the table; returns how many.
 CREATE FUNCTION auth.purge() RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp AS $$
@@ -123,8 +124,17 @@ SET search_path = pg_catalog, pg_temp AS $$
             ORDER BY o.expires_at LIMIT 1000
             FOR UPDATE SKIP LOCKED)
         RETURNING 1
+    ), answered AS (
+        DELETE FROM gusp.idempotency AS i
+        WHERE (i.client_id, i.membership_id, i.key) IN (
+            SELECT o.client_id, o.membership_id, o.key FROM gusp.idempotency AS o
+            WHERE o.created_at < now() - interval '7 days'
+            ORDER BY o.created_at LIMIT 10000
+            FOR UPDATE SKIP LOCKED)
+        RETURNING 1
     )
     SELECT (SELECT count(*) FROM used) + (SELECT count(*) FROM revoked)
+        + (SELECT count(*) FROM answered)
 $$;
 
 -- Our own keys ----------------------------------------------------------------

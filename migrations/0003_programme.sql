@@ -68,7 +68,7 @@ CREATE TABLE actor (
     service_type text,
     siren text CONSTRAINT siren_invalid CHECK (is_siren(siren)),
     siret text CONSTRAINT siret_invalid CHECK (is_siret(siret)),
-    rna text CONSTRAINT rna_invalid CHECK (rna ~ '^W[0-9]{9}$'),
+    rna text CONSTRAINT rna_invalid CHECK (rna ~ '^W[0-9][0-9A-Z][0-9]{7}$'),
     address text,
     website text,
     links text[] NOT NULL DEFAULT '{}',
@@ -103,6 +103,10 @@ DECLARE
     top uuid;
 BEGIN
     IF TG_OP = 'INSERT' OR NEW.parent_id IS DISTINCT FROM OLD.parent_id THEN
+        -- Those who move services of one institution wait for each other.
+        IF TG_OP = 'UPDATE' THEN
+            PERFORM pg_advisory_xact_lock(hashtextextended('services of ' || OLD.institution_id, 0));
+        END IF;
         IF NEW.parent_id IS NULL THEN
             top := NEW.id;
         ELSE
@@ -179,6 +183,10 @@ BEGIN
        AND NOT gusp.guard_not_last_city(to_jsonb(OLD), NULL) THEN
         PERFORM gusp.refuse('422', 'guard_not_last_city', '{"pointer": "/to_on"}');
     END IF;
+    IF TG_OP = 'UPDATE' AND NEW.from_on > OLD.from_on AND NEW.from_on > (now() AT TIME ZONE 'Europe/Paris')::date
+       AND NOT gusp.guard_not_last_city(to_jsonb(OLD), NULL) THEN
+        PERFORM gusp.refuse('422', 'guard_not_last_city', '{"pointer": "/from_on"}');
+    END IF;
     SELECT a.institution_id INTO NEW.institution_id FROM gusp.actor AS a WHERE a.id = NEW.actor_id;
     IF NEW.programme_id IS NULL THEN
         NEW.keys := '{admin}';
@@ -203,16 +211,20 @@ BEGIN
         WHEN 'city' THEN ARRAY['public', 'partner', 'personal', 'cost']
         WHEN 'institution' THEN ARRAY['public', 'partner', 'personal', 'cost']
         ELSE ARRAY['public', 'partner', 'personal'] END;
-    -- A mandate never reaches the memberships that hold power over others.
+    -- A mandate never reaches the memberships that hold power over others, nor
+    -- others of the same institutions: those would open what these keep inside.
     NEW.written_by := CASE WHEN NEW.role IN ('city', 'facilitator', 'auditor')
+        OR EXISTS (SELECT FROM gusp.member AS b
+                   WHERE b.programme_id = NEW.programme_id AND b.institution_id = NEW.institution_id
+                     AND b.role IN ('city', 'facilitator', 'auditor') AND b.status = 'active')
         THEN ARRAY['c:' || NEW.programme_id]
         ELSE ARRAY['c:' || NEW.programme_id, 'm:member:' || NEW.programme_id] END;
     RETURN NEW;
 END $$;
 
--- A programme stays governed: some city membership without an end remains;
--- and so does the platform: some administrator. The lock makes two that end
--- at once wait for each other.
+-- A programme stays governed: some city membership that has begun and has no
+-- end remains; and so does the platform: some administrator. The lock makes
+-- two that end at once wait for each other.
 CREATE FUNCTION guard_not_last_city(record jsonb, request jsonb) RETURNS boolean
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -224,6 +236,7 @@ BEGIN
         SELECT FROM gusp.member AS m
         WHERE m.programme_id IS NOT DISTINCT FROM ($1 ->> 'programme_id')::uuid
           AND m.role = $1 ->> 'role' AND m.status = 'active' AND m.to_on IS NULL
+          AND m.from_on <= (now() AT TIME ZONE 'Europe/Paris')::date
           AND m.id <> ($1 ->> 'id')::uuid);
 END $$;
 
@@ -404,6 +417,9 @@ BEGIN
                             WHERE t.tenant = NEW.tenant AND t.vocabulary = NEW.parent_vocabulary
                               AND t.code = NEW.parent_code)) THEN
         PERFORM gusp.refuse('422', 'unknown_reference', '{"pointer": "/parent_code"}');
+    END IF;
+    IF TG_OP = 'UPDATE' AND NEW.parent_code IS DISTINCT FROM OLD.parent_code THEN
+        PERFORM pg_advisory_xact_lock(hashtextextended('terms of ' || NEW.tenant || NEW.vocabulary, 0));
     END IF;
     IF NEW.parent_vocabulary = NEW.vocabulary AND EXISTS (
         WITH RECURSIVE above AS (

@@ -258,9 +258,29 @@ CREATE INDEX site_quartier ON site (quartier_id, parent_id);
 CREATE INDEX site_place ON site USING gist (geometry);
 CALL protect('site', 'seen_by && (SELECT keys())', 'written_by && (SELECT pens())');
 
+-- Who may say whose a site is: its owner, and the city unless the owner's law
+-- rules there. Who only keeps a site has no say in it.
+CREATE FUNCTION title_pens(programme uuid, owner uuid, tenure text) RETURNS text[]
+LANGUAGE sql STABLE AS $$
+    SELECT ARRAY(SELECT 'b:' || a.institution_id FROM gusp.actor AS a WHERE a.id = $2)
+        || CASE WHEN $3 = 'bailleur_private' THEN '{}' ELSE ARRAY['c:' || $1] END
+$$;
+
 CREATE FUNCTION prepare_site() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
+    -- Owner and tenure change by their old owner's word; patrimony is declared
+    -- by its owner alone. Without a caller pens() is null, and nothing refused.
+    IF TG_OP = 'INSERT' OR NEW.owner_actor_id IS DISTINCT FROM OLD.owner_actor_id OR NEW.tenure <> OLD.tenure THEN
+        IF TG_OP = 'UPDATE'
+           AND NOT gusp.title_pens(OLD.programme_id, OLD.owner_actor_id, OLD.tenure) && gusp.pens() THEN
+            PERFORM gusp.refuse('403', 'forbidden');
+        END IF;
+        IF NEW.tenure = 'bailleur_private' AND NEW.owner_actor_id IS NOT NULL
+           AND NOT gusp.title_pens(NEW.programme_id, NEW.owner_actor_id, NEW.tenure) && gusp.pens() THEN
+            PERFORM gusp.refuse('403', 'forbidden');
+        END IF;
+    END IF;
     IF TG_OP = 'INSERT' OR NEW.sensitive_note IS DISTINCT FROM OLD.sensitive_note THEN
         PERFORM gusp.refuse_personal(NEW.sensitive_note, '/sensitive_note');
     END IF;
@@ -327,7 +347,15 @@ CREATE INDEX site_key_recent ON site_key (key, status, updated_at DESC, id DESC)
 CREATE INDEX site_key_quartier ON site_key (key, quartier_id, status, name, id);
 CREATE INDEX site_key_quartier_recent ON site_key (key, quartier_id, status, updated_at DESC, id DESC);
 CREATE INDEX site_key_owner ON site_key (key, owner_actor_id, status, name, id);
+CREATE INDEX site_key_owner_recent ON site_key (key, owner_actor_id, status, updated_at DESC, id DESC);
 CREATE INDEX site_key_manager ON site_key (key, manager_actor_id, status, name, id);
+CREATE INDEX site_key_manager_recent ON site_key (key, manager_actor_id, status, updated_at DESC, id DESC);
+CREATE INDEX site_key_kind ON site_key (key, kind, status, name, id);
+CREATE INDEX site_key_kind_recent ON site_key (key, kind, status, updated_at DESC, id DESC);
+CREATE INDEX site_key_tenure ON site_key (key, tenure, status, name, id);
+CREATE INDEX site_key_tenure_recent ON site_key (key, tenure, status, updated_at DESC, id DESC);
+CREATE INDEX site_key_condition ON site_key (key, condition, status, name, id);
+CREATE INDEX site_key_condition_recent ON site_key (key, condition, status, updated_at DESC, id DESC);
 CREATE INDEX site_key_parent ON site_key (key, parent_id, status, name, id) WHERE parent_id IS NOT NULL;
 CALL protect('site_key', 'key = ANY ((SELECT keys())::text[])', NULL);
 

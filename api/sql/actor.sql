@@ -90,3 +90,33 @@ WHERE e.subject_id = :id
   --?
 ORDER BY e.seq
 LIMIT :limit;
+
+-- programme_actor_list
+SELECT true AS found
+FROM programme
+WHERE id = :programme_id;
+SELECT r.body, jsonb_build_array(r.name, r.id) AS key
+FROM actor_read AS r
+WHERE r.programme_id = :programme_id
+  --? cursor
+  AND (r.name, r.id) > (:after_1, :after_2)
+  --? kind
+  AND r.kind = ANY (:kind)
+  --? status
+  AND r.status = ANY (:status)
+  --?
+ORDER BY r.name, r.id
+LIMIT :limit;
+
+-- programme_actor_create
+INSERT INTO actor (programme_id, kind, name, short_name, parent_id, service_type, siren, siret,
+    rna, address, website, links, active_from_on, active_to_on)
+SELECT p.id, b.kind, b.name, b.short_name, b.parent_id, b.service_type, b.siren, b.siret,
+       b.rna, b.address, b.website, coalesce(b.links, '{}'), b.active_from_on, b.active_to_on
+FROM programme AS p,
+     jsonb_populate_record(NULL::actor, :body) AS b
+WHERE p.id = :programme_id
+RETURNING created(id);
+SELECT body, version AS etag, '/v1/actors/' || id AS location
+FROM actor_read
+WHERE id = created();

@@ -1,8 +1,9 @@
 -- Sites: places that somebody owns and somebody keeps.
 
 -- site_list
--- One walk along an index for each key and each status, then the first of
--- them all: so that a page reads about as many rows as it shows.
+-- One walk along an index for each key, each status and each value of a
+-- filter, then the first of them all: so that a page reads about as many rows
+-- as it shows. What words or a box name is found once, and looked up.
 SELECT r.body, jsonb_build_array(
     --? sort:name
     p.name, p.id
@@ -14,9 +15,25 @@ FROM (
     SELECT f.name, f.updated_at, f.id
     FROM unnest(keys()) AS u (key)
     CROSS JOIN (SELECT DISTINCT unnest(:status)) AS s (status)
+    --? kind
+    CROSS JOIN (SELECT DISTINCT unnest(:kind)) AS a (kind)
+    --? tenure
+    CROSS JOIN (SELECT DISTINCT unnest(:tenure)) AS t (tenure)
+    --? condition
+    CROSS JOIN (SELECT DISTINCT unnest(:condition)) AS c (condition)
+    --? q
+    CROSS JOIN (SELECT ARRAY(SELECT matches('site', :q))) AS m (ids)
+    --? bbox
+    CROSS JOIN (SELECT ARRAY(SELECT sites_in(:bbox))) AS b (ids)
+    --?
     CROSS JOIN LATERAL (
         SELECT k.name, k.updated_at, k.id
         FROM site_key AS k
+        --? q
+        CROSS JOIN unnest(m.ids) AS word (id)
+        --? bbox
+        CROSS JOIN unnest(b.ids) AS place (id)
+        --?
         WHERE k.key = u.key
           AND k.status = s.status
           --? cursor sort:name
@@ -28,19 +45,19 @@ FROM (
           --? parent_id
           AND k.parent_id = :parent_id
           --? kind
-          AND k.kind = ANY (:kind)
+          AND k.kind = a.kind
           --? tenure
-          AND k.tenure = ANY (:tenure)
+          AND k.tenure = t.tenure
           --? owner_actor_id
           AND k.owner_actor_id = :owner_actor_id
           --? manager_actor_id
           AND k.manager_actor_id = :manager_actor_id
           --? condition
-          AND k.condition = ANY (:condition)
+          AND k.condition = c.condition
           --? q
-          AND k.id IN (SELECT matches('site', :q))
+          AND k.id = word.id
           --? bbox
-          AND k.id IN (SELECT sites_in(:bbox))
+          AND k.id = place.id
           --?
         ORDER BY
           --? sort:name

@@ -44,6 +44,8 @@ member_history        200 200 404  200 200 404  200 200 404  200 200 404  200 20
 
 actor_list            200          200          200          200          200          200          200          role         401
 actor_create          201 201 422  201 403 422  201 403 422  201 403 422  role         role         role         role         401
+programme_actor_list  200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    - 200 -      401
+programme_actor_create  role        role         role         role         role         role         role         - 201 -      401
 actor_read            200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 404  200 200 -    401
 actor_update          200 200 404  200 403 404  200 403 404  200 403 404  role         role         role         200 200 -    401
 actor_transition      200 200 404  200 403 404  200 403 404  200 403 404  role         role         role         200 200 -    401

@@ -147,6 +147,8 @@ OBJECTS = {
 # Lists that stand below something, and those that stand alone.
 LISTS = {
     "member_list": lambda s, role: {k: [u + "/members" for u in v] for k, v in programmes(s, role).items()},
+    "programme_actor_list": lambda s, role: {
+        k: [u + "/actors" for u in v] for k, v in programmes(s, role).items()},
     "objective_list": lambda s, role: {k: [u + "/objectives" for u in v] for k, v in programmes(s, role).items()},
     "context_list": lambda s, role: {k: [u + "/context" for u in v] for k, v in quartiers(s, role).items()},
     "vocabulary_read": lambda s, role: seen(own=["/v1/vocabularies/themes"]),
@@ -202,6 +204,8 @@ NEW = {
     "site": new_sites,
     "programme": lambda s, role: seen(own=[("/v1/programmes", {
         "title": unique("Programme"), "city": {"name": unique("Ville")}})]),
+    "programme_actor": lambda s, role: {k: [(u + "/actors", s.world.actor_body()) for u in v]
+                                        for k, v in programmes(s, role).items()},
     "objective": lambda s, role: {k: [(u + "/objectives", {"text": unique()}) for u in v]
                                   for k, v in programmes(s, role).items()},
     "context": lambda s, role: {k: [(u + "/context", s.world.context_body()) for u in v]

@@ -194,3 +194,18 @@ def test_the_administrator_keeps_actors_but_does_not_read_what_happened(world, a
     events = world.admin.get(actor.url + "/history").expect(200).items
     assert [(e["kind"], e["changes"]) for e in events] == [("actor.created", {}), ("actor.updated", {})]
     assert world.city.get(actor.url + "/history").items[1]["role"] == "admin"
+
+
+def test_what_is_archived_is_not_changed_until_it_is_brought_back(world):
+    actor = world.city.move(world.city.post("/v1/actors", world.actor_body()).expect(201), "archived").expect(200)
+    refused = world.city.patch(actor, {"service_type": "voirie"}).expect(409)
+    assert refused.problem.code == "frozen"
+    back = world.city.move(actor, "active").expect(200)
+    world.city.patch(back, {"service_type": "voirie"}).expect(200)
+
+
+def test_the_administrator_registers_and_finds_the_actors_of_a_programme(world, as_admin):
+    made = as_admin.post(world.url + "/actors", world.actor_body()).expect(201)
+    assert made.json["programme_id"] == world.url.rsplit("/", 1)[1]
+    assert made.id in {a["id"] for a in as_admin.pages(world.url + "/actors")}
+    assert made.id in {a["id"] for a in world.city.pages(world.url + "/actors")}

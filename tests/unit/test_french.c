@@ -91,11 +91,14 @@ la_poste_counts_its_establishments_in_fives(void **state)
 }
 
 static void
-an_rna_number_is_w_and_nine_digits(void **state)
+an_rna_number_is_w_and_nine_places_the_second_maybe_a_letter(void **state)
 {
 	static const struct vector vectors[] = {
 		{ "W139999999", true },
 		{ "W000000001", true },
+		{ "W2A0000001", true },
+		{ "W9R0000001", true },
+		{ "WA20000001", false },
 		{ "w139999999", false },
 		{ "W13999999", false },
 		{ "W1399999999", false },
@@ -365,7 +368,7 @@ main(void)
 		cmocka_unit_test(a_siren_has_nine_digits_and_luhns_key),
 		cmocka_unit_test(a_siret_is_a_siren_a_number_and_a_key),
 		cmocka_unit_test(la_poste_counts_its_establishments_in_fives),
-		cmocka_unit_test(an_rna_number_is_w_and_nine_digits),
+		cmocka_unit_test(an_rna_number_is_w_and_nine_places_the_second_maybe_a_letter),
 		cmocka_unit_test(
 		    a_commune_has_five_characters_and_a_departement),
 		cmocka_unit_test(
