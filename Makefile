@@ -16,6 +16,13 @@ Q := $(if $(V),,@)
 PYTHON := /usr/bin/python3
 LIBS := libpq jansson libjwt libcrypto
 
+# What build_info says. Without git (in an image) a file VERSION, or
+# make VERSION=...
+ifeq ($(strip $(VERSION)),)
+override VERSION := $(shell git describe --tags --always --dirty 2> /dev/null \
+	|| cat VERSION 2> /dev/null || echo unknown)
+endif
+
 WARNINGS := -Wall -Wextra -Wpedantic -Wshadow -Wconversion \
 	-Wstrict-prototypes -Wmissing-prototypes -Wcast-qual -Wwrite-strings \
 	-Wvla -Wformat=2 -Wundef -Wswitch-enum -Wnull-dereference
@@ -63,7 +70,7 @@ endif
 .DELETE_ON_ERROR:
 .SECONDARY:
 .PHONY: all run test unit check memcheck strict sanitize tidy lint bench faults \
-	format hooks deps clean
+	format hooks deps clean always
 
 all: build/gusp.so build/gusp build/openapi.json build/docs.done
 
@@ -86,12 +93,13 @@ bench: all
 faults: all
 	@exec tests/faults/run.sh $(ARGS)
 
-# The unit tests run twice: as they are released, and under the sanitizers.
-check: strict lint tidy all $(UNIT_TESTS) $(SANITIZED_TESTS)
+# The unit tests run as they are released and under the sanitizers, the http
+# tests as they are and with the server under valgrind.
+check: strict lint tidy all $(UNIT_TESTS) $(SANITIZED_TESTS) build/unsandboxed.so
 	@GUSP_SANITIZED=1 tests/run.sh $(ARGS)
+	@GUSP_VALGRIND=1 tests/run.sh $(ARGS)
 
-# The http tests with the server under valgrind: slow, once in a while.
-memcheck: all $(UNIT_TESTS)
+memcheck: all $(UNIT_TESTS) build/unsandboxed.so
 	@GUSP_VALGRIND=1 tests/run.sh $(ARGS)
 
 sanitize: $(SANITIZED_TESTS)
@@ -125,6 +133,15 @@ build/statements.o: build/statements.c
 	@echo "  cc $<"
 	$(Q)$(CC) $(RELEASE) -c -o $@ $<
 
+# Written only when it changes, so that only then its object is compiled again.
+build/version: always
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' > $@
+
+NAMED := build/api/metrics.o build/asan/api/metrics.o build/strict/api/metrics.o
+$(NAMED): build/version
+$(NAMED): BASE += -DGUSP_VERSION='"$(VERSION)"'
+
 build/%.o: %.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  cc $<"
@@ -132,7 +149,7 @@ build/%.o: %.c | $(FIRST)
 
 # --- the contract and the pages -------------------------------------------
 
-build/openapi.json: api/tools/bundle.py $(wildcard openapi/*.yaml) | $(FIRST)
+build/openapi.json: api/tools/bundle.py api/tools/example.py $(wildcard openapi/*.yaml) | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  bundle openapi"
 	$(Q)$(PYTHON) $< openapi/ > $@
@@ -166,6 +183,9 @@ build/asan/%.o: %.c | $(FIRST)
 	@mkdir -p $(@D)
 	@echo "  cc asan $<"
 	$(Q)$(CC) $(SANITIZED) -c -o $@ $<
+
+build/unsandboxed.so: build/tests/unsandboxed.o
+	$(Q)$(CC) -shared -fno-lto $(LINK) -o $@ $^
 
 # --- what "make check" asks besides ----------------------------------------
 

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "jwk.h"
 #include "log.h"
+#include "rate.h"
 #include "token.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
@@ -240,9 +241,26 @@ bearer(const char *authorization, size_t *len, const char **code)
 	return *len == 0 || token[*len] != '\0' ? NULL : token;
 }
 
+/* Refused tokens a minute and address; as many as there are verified for the
+ * few failures that the token endpoint allows. */
+static long
+forgeries_quota(void)
+{
+	return config.token_rate_per_minute * 6;
+}
+
+static bool
+refuse_token(struct problem *p, const char *address, struct mem *mem)
+{
+	struct rate rate;
+
+	rate_take("forged", address, forgeries_quota(), &rate);
+	return refuse_caller(p, "invalid_token", NULL, mem);
+}
+
 bool
-caller_from_header(const char *authorization, struct mem *mem,
-    struct caller *out, struct problem *p)
+caller_from_header(const char *authorization, const char *address,
+    struct mem *mem, struct caller *out, struct problem *p)
 {
 	unsigned char digest[SHA256_DIGEST_LENGTH];
 	const char *code;
@@ -255,6 +273,14 @@ caller_from_header(const char *authorization, struct mem *mem,
 	SHA256((const unsigned char *)token, len, digest);
 
 	const struct caller *known = recall(digest, now_s);
+	struct rate rate;
+
+	rate_peek("forged", address, forgeries_quota(), &rate);
+	if (known == NULL && rate.exceeded) {
+		p->code = "rate_exceeded";
+		p->retry_after_s = (int)rate.reset_s;
+		return false;
+	}
 
 	json_auto_t *claims = known != NULL ? NULL : caller_claims(token, len);
 
@@ -264,7 +290,7 @@ caller_from_header(const char *authorization, struct mem *mem,
 	if (known != NULL)
 		*out = *known;
 	else if (claims == NULL || !read_claims(claims, out))
-		return refuse_caller(p, "invalid_token", NULL, mem);
+		return refuse_token(p, address, mem);
 	else
 		keep(digest, out, now_s);
 	out->scope = mem_copy(mem, out->scope, strlen(out->scope));

@@ -36,9 +36,11 @@ bool caller_keys(const json_t *keys);
 /* Whether there is a key to verify with. */
 bool caller_ready(void);
 
-/* authorization: the header's value or NULL. False with p filled. */
-bool caller_from_header(const char *authorization, struct mem *mem,
-    struct caller *out, struct problem *p);
+/* authorization: the header's value or NULL. address: whose refused tokens
+ * are counted, so that forgeries cannot take all of a core. False with p
+ * filled. */
+bool caller_from_header(const char *authorization, const char *address,
+    struct mem *mem, struct caller *out, struct problem *p);
 
 /*
  * An access token of ours: its claims (a new reference), or NULL. Signature,

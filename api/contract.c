@@ -20,7 +20,7 @@
 
 static const char *const document_members[] = { "openapi", "info", "servers",
 	"tags", "externalDocs", "paths", "components", "x-problems",
-	"x-violations" };
+	"x-violations", "x-constraints" };
 
 static const char *const path_members[] = { "summary", "description",
 	"parameters", "get", "post", "put", "patch", "delete" };

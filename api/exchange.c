@@ -219,12 +219,38 @@ exchange_count(void)
 	return unanswered;
 }
 
+/*
+ * "/docs/" is meant for "/docs": what anybody may read is found one slash too
+ * far, by the contract's own path: nothing of the request is repeated.
+ */
+static bool
+lead_on(struct exchange *x)
+{
+	size_t len = strlen(x->in.path);
+	bool reads = x->in.method == METHOD_GET || x->in.method == METHOD_HEAD;
+
+	if (!reads || len < 3 || x->in.path[len - 1] != '/')
+		return false;
+
+	const char *path = mem_copy(&x->mem, x->in.path, len - 1);
+	struct route route;
+
+	route_find(x->in.method, path, &x->mem, &route);
+	if (route.operation == NULL || !route.operation->public ||
+	    route.n_args > 0)
+		return false;
+	x->answer.status = 308;
+	x->answer.location = route.operation->path;
+	x->answer.cache = CACHE_PUBLIC;
+	return true;
+}
+
 static enum next
 step_route(struct exchange *x)
 {
 	route_find(x->in.method, x->in.path, &x->mem, &x->route);
 	if (x->route.methods == 0)
-		return refuse(x, "not_found", NULL);
+		return lead_on(x) ? DONE : refuse(x, "not_found", NULL);
 	if (x->in.method == METHOD_OPTIONS) {
 		answer_preflight(x, route_allow(x->route.methods, &x->mem));
 		return DONE;
@@ -245,8 +271,8 @@ step_authenticate(struct exchange *x)
 {
 	if (x->op->public)
 		return NEXT;
-	if (!caller_from_header(x->in.headers[HEADER_AUTHORIZATION], &x->mem,
-	        &x->caller, &x->problem))
+	if (!caller_from_header(x->in.headers[HEADER_AUTHORIZATION], x->address,
+	        &x->mem, &x->caller, &x->problem))
 		return REFUSE;
 	x->known = true;
 	if (config.rate_per_minute == 0)

@@ -133,7 +133,8 @@ static bool
 load_problems(char *why, size_t why_len)
 {
 	return problem_load(json_object_get(contract.document, "x-problems"),
-	    json_object_get(contract.document, "x-violations"), why, why_len);
+	    json_object_get(contract.document, "x-violations"),
+	    json_object_get(contract.document, "x-constraints"), why, why_len);
 }
 
 static bool

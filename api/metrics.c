@@ -25,9 +25,9 @@
 #define WORKERS_MAX   64
 
 /* Statuses that are counted by themselves; others count as the last one. */
-static const int statuses[] = { 200, 201, 202, 204, 304, 400, 401, 403, 404,
-	405, 406, 408, 409, 411, 412, 413, 414, 415, 422, 428, 429, 431, 499,
-	501, 503, 505, 500 };
+static const int statuses[] = { 200, 201, 202, 204, 304, 308, 400, 401, 403,
+	404, 405, 406, 408, 409, 411, 412, 413, 414, 415, 422, 428, 429, 431,
+	499, 501, 503, 505, 500 };
 
 /* Upper bounds of the histogram, in microseconds; above is +Inf. */
 static const struct {

@@ -130,6 +130,7 @@ static const struct {
 /* Borrowed from the contract by problem_load(). */
 static const json_t *catalogue;
 static const json_t *violation_texts;
+static const json_t *constraint_pointers;
 
 static bool
 problem_whole(const char *code, const json_t *entry, char *why, size_t why_len);
@@ -160,8 +161,8 @@ violation_add(struct violations *list, int where, const char *at,
 }
 
 bool
-problem_load(
-    const json_t *problems, const json_t *violations, char *why, size_t why_len)
+problem_load(const json_t *problems, const json_t *violations,
+    const json_t *constraints, char *why, size_t why_len)
 {
 	const char *code;
 	json_t *entry;
@@ -184,8 +185,17 @@ problem_load(
 		    why, why_len, "x-violations %s: fr or en is missing", code);
 		return false;
 	}
+	json_object_foreach (loose(constraints), code, entry) {
+		const char *pointer = json_string_value(entry);
+
+		if (pointer != NULL && pointer[0] == '/')
+			continue;
+		snprintf(why, why_len, "x-constraints %s: not a pointer", code);
+		return false;
+	}
 	catalogue = problems;
 	violation_texts = violations;
+	constraint_pointers = constraints;
 	return true;
 }
 
@@ -325,6 +335,17 @@ take_detail(struct problem *p, struct mem *mem, const char *text)
 	json_decref(detail);
 }
 
+/* A unique index is of a member of the body. */
+static void
+point_at(struct problem *p, const char *constraint)
+{
+	const char *pointer =
+	    json_string_value(json_object_get(constraint_pointers, constraint));
+
+	if (pointer != NULL)
+		violation_add(&p->errors, AT_POINTER, pointer, p->code, NULL);
+}
+
 void
 problem_from_database(struct problem *p, struct mem *mem, const char *sqlstate,
     const char *message, const char *detail, const char *constraint)
@@ -347,6 +368,8 @@ problem_from_database(struct problem *p, struct mem *mem, const char *sqlstate,
 	}
 	if (strncmp(sqlstate, "23", 2) == 0 && known(constraint))
 		p->code = mem_print(mem, "%s", constraint);
+	else if (strcmp(sqlstate, "23505") == 0 && constraint != NULL)
+		point_at(p, constraint);
 }
 
 /* A JSON string of any bytes: what is not UTF-8 is not repeated. */

@@ -55,12 +55,13 @@ struct problem {
 };
 
 /*
- * Keep the catalogue: the values of "x-problems" and "x-violations" of the
- * contract, borrowed for the life of the process. False with a reason if a
- * code that C uses is not there or an entry is malformed.
+ * Keep the catalogue: the values of "x-problems", "x-violations" and
+ * "x-constraints" (a unique index and the pointer to its member; may be NULL)
+ * of the contract, borrowed for the life of the process. False with a reason
+ * if a code that C uses is not there or an entry is malformed.
  */
-bool problem_load(const json_t *problems, const json_t *violations, char *why,
-    size_t why_len);
+bool problem_load(const json_t *problems, const json_t *violations,
+    const json_t *constraints, char *why, size_t why_len);
 
 /* The HTTP status of a code; an unknown code is 500. */
 int problem_status(const char *code);

@@ -22,7 +22,11 @@
 #define READ_TRIES  2
 #define STALE_TRIES 12
 
-enum phase { TO_SEND, SENT, REPLAYING };
+enum phase {
+	TO_SEND,
+	SENT,
+	REPLAYING
+};
 
 static const enum lane lanes[N_ROLES] = {
 	[ROLE_CITY] = LANE_MEMBER,

@@ -129,6 +129,20 @@ length_of(const char *text)
 	return n;
 }
 
+/* Controls but for tab and line ends: text that people cannot see, and that
+ * terminals and logs obey. */
+static bool
+has_control(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		if (c == 0x7f || (c < 0x20 && strchr("\t\n\r", c) == NULL))
+			return true;
+	}
+	return false;
+}
+
 static void
 check_string(struct run *run, const struct schema *s, const char *text,
     const struct spot *spot)
@@ -141,6 +155,8 @@ check_string(struct run *run, const struct schema *s, const char *text,
 		add(run, spot, "maxLength", count(run, s->max_length));
 		return;
 	}
+	if (has_control(text))
+		add(run, spot, "control_character", NULL);
 	if (n < s->min_length)
 		add(run, spot, "minLength", count(run, s->min_length));
 	if (s->pattern != NULL &&

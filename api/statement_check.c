@@ -170,6 +170,27 @@ always_on(const struct statement *s, uint64_t possible)
 }
 
 static bool
+same_flags(const struct fragment *a, const struct fragment *b)
+{
+	for (size_t i = 0; i < a->n && a->n == b->n; i++)
+		if (strcmp(a->flags[i], b->flags[i]) != 0)
+			return false;
+	return a->n == b->n;
+}
+
+/* A filter may stand at several places: its fragments are on together. */
+static uint64_t
+together(const struct template *t, size_t with)
+{
+	uint64_t on = 0;
+
+	for (size_t i = 0; i < t->n_fragments; i++)
+		if (same_flags(&t->fragments[i], &t->fragments[with]))
+			on |= (uint64_t)1 << i;
+	return on;
+}
+
+static bool
 check_sort(struct check *c, size_t sort, bool cursor)
 {
 	uint64_t possible = fragments_of_sort(c->statement, sort, cursor);
@@ -178,7 +199,7 @@ check_sort(struct check *c, size_t sort, bool cursor)
 	if (!check_variant(c, base, sort) || !check_variant(c, possible, sort))
 		return false;
 	for (size_t i = 0; i < c->statement->template->n_fragments; i++) {
-		uint64_t one = (uint64_t)1 << i;
+		uint64_t one = together(c->statement->template, i);
 
 		if ((possible & ~base & one) != 0 &&
 		    !check_variant(c, base | one, sort))

@@ -125,6 +125,12 @@ BEGIN
         END IF;
         NEW.institution_id := top;
     END IF;
+    -- What an institution is, its city or the platform says: partners trust it.
+    IF gusp.caller_role() NOT IN ('city', 'admin')
+       AND (TG_OP = 'INSERT' OR NEW.kind <> OLD.kind)
+       AND NEW.kind IN ('city', 'city_service', 'epci', 'state', 'control_body', 'funder', 'bailleur') THEN
+        PERFORM gusp.refuse('403', 'kind_is_given_by_the_city', '{"pointer": "/kind"}');
+    END IF;
     NEW.written_by := CASE WHEN NEW.programme_id IS NULL THEN '{}'
         ELSE ARRAY['c:' || NEW.programme_id, 'i:' || NEW.institution_id] END;
     RETURN NEW;

@@ -64,3 +64,16 @@ BEGIN
         gusp_auditor, gusp_admin, gusp_auth, gusp_ledger, gusp_privacy,
         gusp_backup', current_database());
 END $$;
+
+-- Large objects are out of row-level security's reach, and nobody needs them.
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    EXECUTE format('REVOKE CONNECT ON DATABASE %I FROM PUBLIC', current_database());
+    FOR f IN SELECT p.oid FROM pg_proc AS p
+             WHERE p.pronamespace = 'pg_catalog'::regnamespace
+               AND p.proname ~ '^(lo_|lowrite|loread)' LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+    END LOOP;
+END $$;

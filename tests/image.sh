@@ -35,8 +35,11 @@ fail() {
 finish() {
     local status=$? one
     trap - EXIT
+    [ $status -eq 0 ] || for one in "${containers[@]}"; do
+        echo "--- $one" >&2
+        podman logs --tail 20 "$one" >&2 || true
+    done
     for one in "${containers[@]}"; do
-        [ $status -eq 0 ] || podman logs --tail 20 "$one" >&2 || true
         podman rm -f -t 5 "$one" > /dev/null 2>&1 || true
     done
     podman volume rm -f "$name-data" "$name-keys" > /dev/null 2>&1 || true
@@ -84,6 +87,7 @@ if wants build; then
         [ $image = api ] && file=docker/Dockerfile
         buildah bud --isolation chroot --network host --pull-never \
             --format docker ${REDOC:+--build-arg REDOC=$REDOC} \
+            --build-arg VERSION="$(git describe --tags --always --dirty 2> /dev/null)" \
             -f $file -t localhost/gusp/$image . > "$work/build.log" 2>&1 || {
             tail -n 40 "$work/build.log"
             fail "build of $image"
@@ -182,8 +186,9 @@ raw() {
 
 if wants edge; then
     say "edge"
-    # One machine: the node is named by address, the ports are the test's.
-    sed -e 's/:8443 ssl/127.0.0.1:18443 ssl/' -e 's/bind :8080/bind 127.0.0.1:18088/' \
+    # One machine: the node is named by address, the ports are the test's; as
+    # many connections as this machine's limit of files may allow.
+    sed -e 's/maxconn 12000/maxconn 2000/' -e 's/:8443 ssl/127.0.0.1:18443 ssl/' -e 's/bind :8080/bind 127.0.0.1:18088/' \
         -e 's|server-template api .*|server api 127.0.0.1:18180|' \
         docker/haproxy.cfg > "$work/edge.cfg"
     chmod 0644 "$work/edge.cfg"
@@ -195,9 +200,9 @@ if wants edge; then
     expect 308 "plain HTTP is redirected" http://127.0.0.1:18088/livez
     expect 404 "/metrics" $site/metrics
     expect 401 "no token" $site/v1/sites
-    expect 400 "GET with a body" -X GET -d '{}' $site/livez
+    expect 400 "GET with a body" --http1.1 -X GET -d '{}' $site/livez
     expect 400 "%00 in the path" "$site/v1/o%00ne"
-    expect 413 "eleven mebibytes" -X POST -H 'Expect:' \
+    expect 413 "eleven mebibytes" --http1.1 -X POST -H 'Expect:' \
         -H 'Content-Length: 11534336' --data-binary 'x' $site/v1/sites
     expect 411 "chunks" --http1.1 -X POST -H 'Transfer-Encoding: chunked' \
         -d '{}' $site/v1/sites

@@ -3,6 +3,7 @@
  * partner changes its credential without an interruption: a second one is
  * given, and later the older ones are ended.
  */
+#include <ctype.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,11 +125,32 @@ commit(PGconn *conn)
 	PQfinish(conn);
 }
 
+/* An identifier as the database writes it; ends the process if it is none. */
+static const char *
+identifier(const char *text)
+{
+	static const char form[] = "00000000-0000-0000-0000-000000000000";
+	size_t i = 0;
+
+	while (text[i] != '\0' && form[i] != '\0' &&
+	       (form[i] == '-' ? text[i] == '-'
+	                       : isxdigit((unsigned char)text[i])))
+		i++;
+	if (text[i] != '\0' || form[i] != '\0')
+		die("%s n'est pas un identifiant (UUID) : gusp client list les "
+		    "montre",
+		    "%s is not an identifier (UUID): gusp client list shows "
+		    "them",
+		    text);
+	return text;
+}
+
 static int
 create(const struct wish *wish)
 {
 	if (wish->member == NULL || wish->name == NULL)
 		return EXIT_MISUSED;
+	identifier(wish->member);
 
 	PGconn *conn = database_open("gusp_owner");
 	PGresult *member = database_run(conn,
@@ -163,6 +185,9 @@ create(const struct wish *wish)
 static int
 list(const struct wish *wish)
 {
+	if (wish->member != NULL)
+		identifier(wish->member);
+
 	PGconn *conn = database_open("gusp_owner");
 	PGresult *found = database_run(conn,
 	    "SELECT c.id, c.name, CASE WHEN c.expires_at <= now() "
@@ -230,10 +255,10 @@ end_credentials(PGconn *conn, const char *client, bool keep_newest)
 static int
 rotate(const struct wish *wish)
 {
-	const char *client = wish->rest[0];
-
 	if (wish->finish == (wish->secret || wish->jwk != NULL))
 		return EXIT_MISUSED;
+
+	const char *client = identifier(wish->rest[0]);
 
 	PGconn *conn = database_open("gusp_owner");
 
@@ -259,14 +284,15 @@ rotate(const struct wish *wish)
 static int
 set_scopes(const struct wish *wish)
 {
-	PGconn *conn = database_open("gusp_owner");
+	const char *client = identifier(wish->rest[0]);
 	char *scopes = credential_scopes(wish->rest[1]);
+	PGconn *conn = database_open("gusp_owner");
 
 	/* Tokens carry scopes: those with the old ones end. */
 	change(conn,
 	    "UPDATE auth.client SET scopes = $2, tokens_from = now() "
 	    "WHERE id = $1 AND status <> 'revoked'",
-	    wish->rest[0], scopes);
+	    client, scopes);
 	free(scopes);
 	PQfinish(conn);
 	return EXIT_DONE;
@@ -275,14 +301,15 @@ set_scopes(const struct wish *wish)
 static int
 revoke(const struct wish *wish)
 {
+	const char *client = identifier(wish->rest[0]);
 	PGconn *conn = database_open("gusp_owner");
 
 	database_do(conn, "BEGIN", DATABASE_END);
 	change(conn,
 	    "UPDATE auth.client SET status = 'revoked', revoked_at = now() "
 	    "WHERE id = $1 AND status <> 'revoked'",
-	    wish->rest[0], NULL);
-	end_credentials(conn, wish->rest[0], false);
+	    client, NULL);
+	end_credentials(conn, client, false);
 	commit(conn);
 	return EXIT_DONE;
 }

@@ -100,19 +100,28 @@ credential_jwk(PGconn *conn, const char *client, const char *path)
 	printf("kid %s\n", kid);
 }
 
+static void
+load_contract(void)
+{
+	char why[256];
+
+	if (contract.n_operations == 0 &&
+	    !contract_load(setting("GUSP_CONTRACT", "build/openapi.json"), why,
+	        sizeof(why)))
+		die("contrat illisible (%s) : GUSP_CONTRACT le désigne",
+		    "cannot read the contract (%s): GUSP_CONTRACT names it",
+		    why);
+}
+
 char *
 credential_scopes_of(const char *role)
 {
-	char why[256];
 	char *words = NULL;
 	unsigned bit = 0;
 	size_t len;
 	FILE *to = open_memstream(&words, &len);
 
-	if (!contract_load(setting("GUSP_CONTRACT", "build/openapi.json"), why,
-	        sizeof(why)))
-		die("contrat illisible (%s) : donnez --scopes",
-		    "cannot read the contract (%s): give --scopes", why);
+	load_contract();
 	for (unsigned i = 0; i < N_ROLES; i++)
 		if (strcmp(role, role_names[i]) == 0)
 			bit = 1u << i;
@@ -129,12 +138,53 @@ credential_scopes_of(const char *role)
 	return words;
 }
 
+/* The scopes of the contract in their order, each once; the first after "". */
+static const char *
+next_scope(const char *after)
+{
+	const char *next = NULL;
+
+	for (size_t i = 0; i < contract.n_operations; i++) {
+		const struct operation *op = &contract.operations[i];
+
+		for (size_t s = 0; s < op->n_scopes; s++)
+			if (strcmp(op->scopes[s], after) > 0 &&
+			    (next == NULL || strcmp(op->scopes[s], next) < 0))
+				next = op->scopes[s];
+	}
+	return next;
+}
+
+/* A scope that no operation needs is a mistake of the hand. */
+static void
+check_scope(const char *word, size_t len)
+{
+	char *known = NULL;
+	size_t known_len;
+	FILE *to = open_memstream(&known, &known_len);
+
+	if (to == NULL)
+		die("mémoire épuisée", "out of memory");
+	for (const char *s = next_scope(""); s != NULL; s = next_scope(s)) {
+		if (strlen(s) == len && strncmp(s, word, len) == 0) {
+			(void)fclose(to);
+			free(known);
+			return;
+		}
+		fprintf(to, " %s", s);
+	}
+	(void)fclose(to);
+	die("périmètre inconnu : %.*s ; connus :%s",
+	    "unknown scope: %.*s; known:%s", (int)len, word, known);
+}
+
 char *
 credential_scopes(const char *words)
 {
 	size_t len = strlen(words), n = 0;
 	char *out = malloc(len + 3);
 
+	load_contract();
 	if (out == NULL)
 		die("mémoire épuisée", "out of memory");
 	if (strspn(words, "abcdefghijklmnopqrstuvwxyz0123456789_.:- ") != len)
@@ -144,6 +194,7 @@ credential_scopes(const char *words)
 	while (*(words += strspn(words, " ")) != '\0') {
 		if (n > 1)
 			out[n++] = ',';
+		check_scope(words, strcspn(words, " "));
 		while (*words != '\0' && *words != ' ')
 			out[n++] = *words++;
 	}

@@ -17,7 +17,8 @@ void credential_jwk(PGconn *conn, const char *client, const char *path);
  * several times; malloc'd. */
 char *credential_scopes_of(const char *role);
 
-/* "a b" as a PostgreSQL array; malloc'd. */
+/* "a b" as a PostgreSQL array; malloc'd. Scopes that no operation of the
+ * contract needs are refused. */
 char *credential_scopes(const char *words);
 
 #endif

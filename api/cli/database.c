@@ -24,6 +24,27 @@ static const struct {
 	    "rotate ID --finish" },
 };
 
+/* What PostgreSQL itself refuses, by SQLSTATE and, where it counts, by
+ * constraint. */
+static const struct {
+	const char *sqlstate, *constraint, *french, *english;
+} refusals[] = {
+	{ "23505", "client_key_pkey",
+	    "cette clé (même kid) est ou a été enregistrée pour ce client : "
+	    "il en faut une autre",
+	    "this key (the same kid) is or was registered for this client: "
+	    "another is wanted" },
+	{ "23503", "client_key_client_id_fkey", "pas de tel client",
+	    "no such client" },
+	{ "23503", "client_secret_client_id_fkey", "pas de tel client",
+	    "no such client" },
+	{ "22007", NULL, "date illisible : 2027-12-31, ou 2027-12-31T18:00:00Z",
+	    "unreadable date: 2027-12-31, or 2027-12-31T18:00:00Z" },
+	{ "22008", NULL, "cette date n'existe pas", "there is no such date" },
+	{ "22P02", NULL, "une valeur n'a pas la forme voulue",
+	    "a value does not have the form wanted" },
+};
+
 static void
 tell_notice(void *arg, const PGresult *result)
 {
@@ -57,6 +78,26 @@ database_open(const char *user)
 	return conn;
 }
 
+static void
+explain_refusal(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	const char *constraint =
+	    PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
+	size_t n = sizeof(refusals) / sizeof(refusals[0]);
+
+	for (size_t i = 0; state != NULL && i < n; i++) {
+		const char *wanted = refusals[i].constraint;
+
+		if (strcmp(state, refusals[i].sqlstate) != 0 ||
+		    (wanted != NULL && (constraint == NULL ||
+		                           strcmp(constraint, wanted) != 0)))
+			continue;
+		die("%s", "%s",
+		    is_english() ? refusals[i].english : refusals[i].french);
+	}
+}
+
 static _Noreturn void
 explain(const PGresult *result)
 {
@@ -64,6 +105,7 @@ explain(const PGresult *result)
 	    PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
 
+	explain_refusal(result);
 	if (message == NULL)
 		message = PQresultErrorMessage(result);
 	for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++)

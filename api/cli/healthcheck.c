@@ -15,6 +15,7 @@
 
 /* http://host[:port][/path]; an IPv6 address stands in brackets. */
 struct url {
+	const char *text;
 	char host[256], port[6];
 	const char *path;
 };
@@ -25,6 +26,7 @@ read_url(const char *text, struct url *out)
 	static const char scheme[] = "http://";
 	size_t len;
 
+	out->text = text;
 	if (strncmp(text, scheme, sizeof(scheme) - 1) != 0)
 		return false;
 	text += sizeof(scheme) - 1;
@@ -99,13 +101,14 @@ healthcheck_run(int argc, char **argv)
 
 	if (fd == -1 || len < 0 || (size_t)len >= sizeof(request) ||
 	    send(fd, request, (size_t)len, MSG_NOSIGNAL) != len)
-		die("pas de réponse de %s", "no answer from %s", url.host);
+		die("pas de réponse de %s", "no answer from %s", url.text);
 	while (got < sizeof(good) - 1 &&
 	       (n = recv(fd, reply + got, sizeof(good) - 1 - got, 0)) > 0)
 		got += (size_t)n;
 	close(fd);
 	if (strncmp(reply, good, sizeof(good) - 1) != 0)
-		die("l'API n'est pas prête : %s", "the API is not ready: %s",
-		    reply);
+		die("%s : l'API n'est pas prête (%s)",
+		    "%s: the API is not ready (%s)", url.text,
+		    got == 0 ? "-" : reply);
 	return EXIT_DONE;
 }

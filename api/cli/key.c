@@ -201,6 +201,31 @@ activate(char **arguments, int n)
 	return EXIT_DONE;
 }
 
+/* Say why a key was not changed: it is not there, or past that. */
+static _Noreturn void
+say_state(PGconn *conn, const char *kid)
+{
+	PGresult *result = database_run(conn,
+	    "SELECT state FROM auth.signing_key WHERE kid = $1", kid,
+	    DATABASE_END);
+	const char *state = database_value(result, 0);
+
+	if (state == NULL)
+		die("pas de clé %s : gusp key list les montre",
+		    "no key %s: gusp key list shows them", kid);
+	if (strcmp(state, "retiring") == 0)
+		die("la clé %s est déjà en retrait (retiring) : elle ne signe "
+		    "plus ; gusp key revoke %s refuse aussi ses jetons",
+		    "key %s is retiring already: it signs no longer; "
+		    "gusp key revoke %s refuses its tokens too",
+		    kid, kid);
+	die("la clé %s est déjà révoquée (%s) : il n'y a plus rien à faire ; "
+	    "gusp key new en fait une autre",
+	    "key %s is revoked already (%s): nothing is left to be done; "
+	    "gusp key new makes another",
+	    kid, state);
+}
+
 static void
 change(const char *sql, const char *kid)
 {
@@ -208,8 +233,7 @@ change(const char *sql, const char *kid)
 	PGresult *result = database_run(conn, sql, kid, DATABASE_END);
 
 	if (strcmp(PQcmdTuples(result), "1") != 0)
-		die("pas de telle clé dans cet état : %s",
-		    "no such key in that state: %s", kid);
+		say_state(conn, kid);
 	PQclear(result);
 	PQfinish(conn);
 }

@@ -45,20 +45,21 @@ static int
 status(PGconn *conn, const struct migrations *list)
 {
 	PGresult *result = database_run(conn,
-	    "SELECT coalesce((SELECT max(applied_at)::text "
-	    "FROM gusp.migration), '')",
-	    DATABASE_END);
+	    "SELECT max(applied_at)::text FROM gusp.migration", DATABASE_END);
+	static const char *const words[][2] = { { "en attente", "appliquée" },
+		{ "pending", "applied" } };
+	const char *last = database_value(result, 0);
 	size_t pending = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
 		pending += !list->at[i].applied;
 		printf("%s\t%s\n", list->at[i].name,
-		    list->at[i].applied ? "applied" : "pending");
+		    words[is_english()][list->at[i].applied]);
 	}
 	fprintf(stderr,
 	    is_english() ? "gusp: %zu pending, last applied %s\n"
 	                 : "gusp: %zu en attente, dernière application %s\n",
-	    pending, database_value(result, 0));
+	    pending, last != NULL ? last : "-");
 	PQclear(result);
 	return EXIT_DONE;
 }

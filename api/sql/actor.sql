@@ -26,6 +26,8 @@ WHERE r.programme_id = caller_programme()
   AND r.siret = :siret
   --? rna
   AND r.rna = :rna
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --? q
@@ -102,6 +104,8 @@ WHERE r.programme_id = :programme_id
   AND (r.name, r.id) > (:after_1, :after_2)
   --? kind
   AND r.kind = ANY (:kind)
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

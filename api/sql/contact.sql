@@ -27,6 +27,8 @@ WHERE r.programme_id = caller_programme()
   --? valid_on
   AND coalesce(r.valid_from_on, '-infinity') <= :valid_on
   AND coalesce(r.valid_to_on, 'infinity') >= :valid_on
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --? q

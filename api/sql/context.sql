@@ -22,6 +22,8 @@ WHERE r.quartier_id = :quartier_id
   AND r.theme = ANY (:theme)
   --? visibility
   AND r.visibility = ANY (:visibility)
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

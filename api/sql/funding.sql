@@ -20,6 +20,8 @@ WHERE r.programme_id = caller_programme()
   AND r.kind = ANY (:kind)
   --? year
   AND r.year = :year
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

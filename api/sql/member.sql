@@ -15,6 +15,8 @@ WHERE r.programme_id = :programme_id
   AND r.actor_id = :actor_id
   --? quartier_id
   AND (r.quartiers = '{}' OR :quartier_id = ANY (r.quartiers))
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

@@ -10,6 +10,8 @@ FROM objective_read AS r
 WHERE r.programme_id = :programme_id
   --? cursor
   AND r.n > :after_1
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

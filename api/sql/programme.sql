@@ -20,6 +20,8 @@ WHERE true
   AND r.commune_insee = :commune_insee
   --? departement
   AND r.departement = :departement
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

@@ -20,6 +20,8 @@ WHERE r.programme_id = caller_programme()
   AND EXISTS (SELECT FROM jsonb_array_elements(r.statuses) AS s WHERE s ->> 'scheme' = ANY (:scheme))
   --? code
   AND EXISTS (SELECT FROM jsonb_array_elements(r.statuses) AS s WHERE s ->> 'code' = :code)
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --? q

@@ -22,6 +22,8 @@ WHERE r.programme_id = caller_programme()
   AND r.match_theme = ANY (:theme)
   --? category
   AND r.match_category = ANY (:category)
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

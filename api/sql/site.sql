@@ -3,7 +3,10 @@
 -- site_list
 -- One walk along an index for each key, each status and each value of a
 -- filter, then the first of them all: so that a page reads about as many rows
--- as it shows. What words or a box name is found once, and looked up.
+-- as it shows. What words or a box name is found first, once, and the walk
+-- then passes over all else. IS TRUE keeps it from being joined: the planner
+-- knows too little of how many they are, and a join of frequent words with a
+-- large box can take minutes.
 SELECT r.body, jsonb_build_array(
     --? sort:name
     p.name, p.id
@@ -21,19 +24,10 @@ FROM (
     CROSS JOIN (SELECT DISTINCT unnest(:tenure)) AS t (tenure)
     --? condition
     CROSS JOIN (SELECT DISTINCT unnest(:condition)) AS c (condition)
-    --? q
-    CROSS JOIN (SELECT ARRAY(SELECT matches('site', :q))) AS m (ids)
-    --? bbox
-    CROSS JOIN (SELECT ARRAY(SELECT sites_in(:bbox))) AS b (ids)
     --?
     CROSS JOIN LATERAL (
         SELECT k.name, k.updated_at, k.id
         FROM site_key AS k
-        --? q
-        CROSS JOIN unnest(m.ids) AS word (id)
-        --? bbox
-        CROSS JOIN unnest(b.ids) AS place (id)
-        --?
         WHERE k.key = u.key
           AND k.status = s.status
           --? cursor sort:name
@@ -54,10 +48,12 @@ FROM (
           AND k.manager_actor_id = :manager_actor_id
           --? condition
           AND k.condition = c.condition
+          --? updated_since
+          AND k.updated_at >= :updated_since
           --? q
-          AND k.id = word.id
+          AND (k.id IN (SELECT matches('site', :q))) IS TRUE
           --? bbox
-          AND k.id = place.id
+          AND (k.id IN (SELECT sites_in(:bbox))) IS TRUE
           --?
         ORDER BY
           --? sort:name

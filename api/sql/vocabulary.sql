@@ -23,6 +23,8 @@ WHERE r.tenant = caller_tenant()
   AND (r.position, r.code) > (:after_1, :after_2)
   --? parent_code
   AND r.parent_code = :parent_code
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?
@@ -41,6 +43,8 @@ WHERE r.tenant = caller_tenant()
   AND (r.position, r.code) > (:after_1, :after_2)
   --? parent_code
   AND r.parent_code = :parent_code
+  --? updated_since
+  AND r.updated_at >= :updated_since
   --? status
   AND r.status = ANY (:status)
   --?

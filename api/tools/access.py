@@ -1,7 +1,8 @@
 """Access for each role of the demonstration: a client, and a token.
 
-    access.py BASE_URL FILE     make what is missing, get fresh tokens
-    access.py --print FILE      show the tokens
+    access.py BASE_URL FILE                 make what is missing, get fresh tokens
+    access.py --every-scope BASE_URL FILE   the same; the role alone refuses
+    access.py --print FILE                  show the tokens
 
 FILE (mode 0600) keeps {"base_url", "clients": {name: {client_id,
 client_secret, role}}, "tokens": {name: token}}. A name is a role; a second
@@ -61,12 +62,13 @@ def scopes():
     return sorted(scheme["flows"]["clientCredentials"]["scopes"])
 
 
-def create_client(name, membership):
-    """A new client of a membership; its id and secret are shown only now."""
+def create_client(name, membership, every_scope):
+    """A new client of a membership, with the scopes of its role or with all;
+    its id and secret are shown only now."""
     answer = subprocess.run(
         [str(GUSP), "client", "create", "--name", "demo-" + name,
-         "--member", membership, "--scopes", " ".join(scopes()),
-         "--secret"],
+         "--member", membership, "--secret",
+         *(["--scopes", " ".join(scopes())] if every_scope else [])],
         check=True, stdout=subprocess.PIPE, text=True).stdout
     made = dict(line.split(None, 1) for line in answer.splitlines())
     return {"client_id": made["client_id"],
@@ -102,7 +104,7 @@ def write(path, access):
     fresh.rename(path)
 
 
-def make(base_url, path):
+def make(base_url, path, every_scope):
     """Bring the file to what the server takes."""
     try:
         clients = json.loads(path.read_text())["clients"]
@@ -113,7 +115,7 @@ def make(base_url, path):
         client = clients.get(name)
         token = client and token_for(base_url, client)
         if not token:
-            client = create_client(name, membership)
+            client = create_client(name, membership, every_scope)
             token = token_for(base_url, client)
         if not token:
             sys.exit(f"access: the server refuses the new client of {name}")
@@ -130,9 +132,11 @@ def show(path):
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    words = sys.argv[1:]
+    wide = words[:1] == ["--every-scope"]
+    if len(words) != 2 + wide:
         sys.exit(__doc__)
-    if sys.argv[1] == "--print":
-        show(pathlib.Path(sys.argv[2]))
+    if words[0] == "--print":
+        show(pathlib.Path(words[1]))
     else:
-        make(sys.argv[1], pathlib.Path(sys.argv[2]))
+        make(words[-2], pathlib.Path(words[-1]), wide)

@@ -19,11 +19,13 @@ whoever reads it:
   errors    every operation names the refusals it can meet.
   lists     query parameters of type array get style: form, explode: false.
   tags      an operation without tags gets the stem of its file.
+  example   a 2xx answer in JSON and a body get one where none is written
+            (example.py).
 
-Of the scopes in openapi.yaml those that some operation needs are published;
-a scope that is not there is an error, like a key that is defined twice, a
-reference that leads nowhere, an operationId used again. Errors name the file
-and the path in it.
+Of the scopes in openapi.yaml those that some operation needs are published,
+of the components those that something refers to; a scope that is not there is
+an error, like a key that is defined twice, a reference that leads nowhere, an
+operationId used again. Errors name the file and the path in it.
 """
 
 import json
@@ -33,10 +35,13 @@ import sys
 
 import yaml
 
+sys.dont_write_bytecode = True
+from example import Examples, Unexampled  # noqa: E402
+
 METHODS = ("get", "post", "put", "patch", "delete")
 JSON_BODIES = ("application/json", "application/merge-patch+json")
 SORT_TYPES = ("text", "uuid", "bigint", "date", "timestamptz", "numeric", "boolean")
-MERGED = ("paths", "components", "tags", "x-problems", "x-violations")
+MERGED = ("paths", "components", "tags", "x-problems", "x-violations", "x-constraints")
 PROBLEM = {"$ref": "#/components/responses/problem"}
 
 
@@ -272,15 +277,18 @@ def expand_parameters(bundle, path, operation, shared):
 
 
 def refusals(url, operation, taken, public):
-    """Statuses that the operation can answer besides its own."""
-    found = {"400", "406", "429", "500", "503"}
+    """Statuses that the operation can answer besides its own; 405 by the path
+    that it stands on, 408, 414 and 431 while the request arrives."""
+    found = {"400", "405", "406", "408", "414", "429", "431", "500", "503"}
     content = operation.get("requestBody", {}).get("content", {})
     if not public:
         found |= {"401", "403"}
     if any(place == "path" for place, _ in taken):
         found |= {"404"}
+    if content or operation.get("x-upload"):
+        found |= {"411", "413", "415"}
     if any(kind in content for kind in JSON_BODIES) or operation.get("x-upload"):
-        found |= {"409", "413", "415", "422"}
+        found |= {"409", "422"}
     if ("header", "if-match") in taken:
         found |= {"412", "428"}
     if ("header", "idempotency-key") in taken or url.endswith("/transitions"):
@@ -352,13 +360,48 @@ def add_tags(document):
     document["tags"] = list(names.values())
 
 
-def drop_unused(document, kind):
-    """Shared parts that nothing refers to are for later: not published."""
-    parts = document["components"].get(kind, {})
-    text = json.dumps(document)
-    for name in list(parts):
-        if f'"#/components/{kind}/{name}"' not in text:
-            del parts[name]
+def references(node):
+    """Every $ref in a node."""
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from references(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from references(value)
+
+
+def drop_unused(bundle):
+    """Shared parts that no operation leads to are for later: not published."""
+    document, used = bundle.document, set()
+    todo = [document.get("paths", {})]
+    while todo:
+        for reference in references(todo.pop()):
+            if reference not in used:
+                used.add(reference)
+                todo.append(resolve(bundle, ("components",), {"$ref": reference}))
+    for kind, parts in list(document["components"].items()):
+        if kind == "securitySchemes":
+            continue
+        for name in list(parts):
+            if f"#/components/{kind}/{name}" not in used:
+                del parts[name]
+        if not parts:
+            del document["components"][kind]
+
+
+def add_examples(bundle):
+    """What is not shown by hand is shown by its schema."""
+    examples = Examples(bundle.document)
+    for url, item in bundle.document.get("paths", {}).items():
+        for method in METHODS:
+            if method not in item:
+                continue
+            try:
+                examples.add(item[method])
+            except Unexampled as reason:
+                bundle.refuse(("paths", url, method), str(reason))
 
 
 def check_references(bundle, node, path=()):
@@ -387,8 +430,8 @@ def bundle_directory(directory):
         bundle.merge(str(file), copied(read(file)), file.name == "openapi.yaml")
     expand(bundle)
     check_references(bundle, bundle.document)
-    for kind in ("parameters", "headers"):
-        drop_unused(bundle.document, kind)
+    add_examples(bundle)
+    drop_unused(bundle)
     return bundle.document
 
 

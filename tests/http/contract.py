@@ -17,10 +17,10 @@ import jsonschema
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
-# Sent by the front filter, whatever the operation would be; and by the router,
-# when there is none.
-BEFORE_ROUTING = {400, 408, 411, 413, 414, 431, 501, 503, 505}
-NO_ROUTE = {404, 405}
+# Sent by the front filter to what is no request of the operation: a body where
+# none is taken, another HTTP. By it and by the router when there is none.
+NOT_ITS_OWN = {411, 413, 505}
+NO_ROUTE = NOT_ITS_OWN | {400, 404, 405, 408, 414, 431, 501, 503}
 
 FORMATS = jsonschema.FormatChecker(formats=())
 
@@ -129,8 +129,10 @@ class Contract:
         declared = responses.get(str(status))
         if declared is None and status == 304 and "200" in responses:
             return {}  # the 200 without its body (RFC 9110 15.4.5)
+        if operation is None and status == 308:
+            return {"headers": {"location": {"required": True}}}  # one slash too far
         if declared is None:
-            anyway = BEFORE_ROUTING | (set() if operation else NO_ROUTE)
+            anyway = NOT_ITS_OWN if operation else NO_ROUTE
             assert status in anyway, f"{where}: status not in the contract"
             declared = {"$ref": "#/components/responses/problem"}
         if "$ref" in declared:

@@ -122,7 +122,7 @@ class Stand:
         if self.tokens is None:
             file = self.dir / "access.json"
             running = next(s for s in self.servers if s.pid)
-            tool("access.py", running.base_url, file,
+            tool("access.py", "--every-scope", running.base_url, file,
                  env=dict(self.env, GUSP_SUPERUSER_URL=self.superuser))
             self.tokens = json.loads(file.read_text())["tokens"]
         return self.tokens[name]

@@ -74,6 +74,7 @@ def test_an_identifier_is_one_institutions(world, member, value):
     world.make("/v1/actors", world.actor_body(**{member: value}))
     answer = world.city.post("/v1/actors", world.actor_body(**{member: value})).expect(409)
     assert answer.problem.code == "already_exists"
+    assert [fault["pointer"] for fault in answer.problem.errors] == ["#/" + member]
 
 
 def test_services_share_the_siren_of_their_institution(world):

@@ -443,3 +443,13 @@ def test_who_passes_the_quota_is_asked_to_wait(another_server, as_city, contract
     assert 0 < int(refused.headers["retry-after"]) <= 60
     assert refused.problem.type == "https://iana.org/assignments/http-problem-types#quota-exceeded"
     assert json.loads(refused.text)["violated-policies"] == ["partner"]
+
+
+# --- one slash too far -------------------------------------------------------
+
+def test_a_slash_too_far_leads_to_what_anybody_may_read(as_nobody):
+    for path in ("/docs", "/livez"):
+        assert as_nobody.get(path + "/").expect(308).headers["location"] == path
+        assert as_nobody.head(path + "/").expect(308).headers["location"] == path
+    for path in ("/v1/sites/", "/docs/problems/", "/nothing/", "//", "/docs//"):
+        as_nobody.get(path).expect(404)

@@ -10,7 +10,7 @@ from contract import ROOT
 # What a filter may be given, where its schema does not say.
 TEXTS = {"q": "place", "slug": "les-tilleuls", "code": "QP013001", "theme": "housing", "category": "lighting",
          "parent_code": "outdoor", "bbox": "5.09,43.63,5.11,43.65", "departement": "13"}
-FORMATS = {"date": "2024-03-18", "siren": "732829320", "siret": "73282932000074", "rna": "W131234567",
+FORMATS = {"date": "2024-03-18", "date-time": "2024-03-18T09:30:00+01:00", "siren": "732829320", "siret": "73282932000074", "rna": "W131234567",
            "insee": "13103", "uuid": "01890a5d-ac96-774b-bcce-b302099a8057"}
 # Lists of which the city sees one record; the administrator sees them whole.
 ADMIN = {"programme_list"}
@@ -83,3 +83,41 @@ def test_all_filters_of_a_list_go_together_with_each_order_and_a_second_page(wor
         if page.json["next_cursor"]:
             second = client.get(place_of(world, path), {**params, "cursor": page.json["next_cursor"]}).expect(200)
             assert second.items != page.items
+
+
+# Of these a new programme has none.
+MADE = {"contact", "context", "funding", "objective", "rule", "site"}
+SINCE = sorted({row[:2] for row in LISTS if row[2] == "updated_since"})
+
+
+@pytest.mark.parametrize("operation,path", SINCE, ids=[row[0] for row in SINCE])
+def test_a_list_of_what_changed_begins_with_the_instant_and_leaves_out_what_is_older(world, operation, path):
+    client = world.admin if operation in ADMIN else world.city
+    place = place_of(world, path)
+    if operation.removesuffix("_list") in MADE:
+        getattr(world, operation.removesuffix("_list"))()
+    items = client.get(place, {"limit": 200}).expect(200).items
+    instants = sorted(item["updated_at"] for item in items)
+    for instant in {instants[0], instants[len(instants) // 2], instants[-1]}:
+        page = client.get(place, {"limit": 200, "updated_since": instant}).expect(200)
+        found = [item["updated_at"] for item in page.items]
+        assert instant in found
+        assert min(found) >= instant
+    page = client.get(place, {"updated_since": "2999-01-01T00:00:00Z"}).expect(200)
+    assert (page.items, page.json["next_cursor"]) == ([], None)
+
+
+def test_what_is_archived_since_is_found_by_its_status(world):
+    site = world.site()
+    before = site.json["updated_at"]
+    world.city.move(site, "archived").expect(200)
+    since = {"updated_since": before, "sort": "-updated_at", "limit": 200}
+    assert site.id not in [s["id"] for s in world.city.get("/v1/sites", since).expect(200).items]
+    both = world.city.get("/v1/sites", {**since, "status": "active,archived"}).expect(200)
+    assert both.items[0]["id"] == site.id
+
+
+@pytest.mark.parametrize("instant", ["2024-03-18", "yesterday", "2024-03-18T09:30:00", "2024-13-18T09:30:00Z"])
+def test_an_instant_that_is_none_is_refused_by_name(world, instant):
+    answer = world.city.get("/v1/sites", {"updated_since": instant}).expect(400)
+    assert [fault["parameter"] for fault in answer.problem.errors] == ["updated_since"]

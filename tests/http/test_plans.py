@@ -28,8 +28,8 @@ SORTS = ("name", "-updated_at")
 # No filter, and each alone; {} is what the programme of measure has of it.
 FILTERS = ("", "status=active,archived", "quartier_id={quartier}", "parent_id={parent}",
            "kind=residence", "tenure=public_city", "owner_actor_id={owner}",
-           "manager_actor_id={owner}", "condition=severe", "bbox=5.1,43.64,5.1005,43.6405",
-           "q=1234", "q=residence+1234")
+           "manager_actor_id={owner}", "condition=severe", "bbox=5.1,43.64,5.102,43.642",
+           "q=123", "q=residence+123")
 
 
 def url_of(user=None):
@@ -192,3 +192,70 @@ def caller(row):
     yield of
     for one in made.values():
         one.connection.close()
+
+
+# The row after which a page begins, for each order.
+AFTER = {"name": '["Maison", "01900000-0000-7000-8000-000000000000"]',
+         "-updated_at": '["%s", "01900000-0000-7000-8000-000000000000"]'}
+
+
+@pytest.fixture(scope="module")
+def after(row):
+    """The keys of AFTER, the day being one in the middle of all changes."""
+    day, = row("SELECT (now() - interval '200 days')::date::text")
+    return {sort: key.replace("%s", day) for sort, key in AFTER.items()}
+
+
+def assert_modest(plan, buffers, what):
+    said = f"{what}: {plan.buffers} buffers, {plan.sorted_rows()} rows sorted\n{plan}"
+    assert plan.buffers < buffers, said
+    assert plan.sorted_rows() <= 300, said
+    assert not plan.scanned_whole() & {"site", "site_key", "word", "actor"}, said
+
+
+@pytest.mark.parametrize("plans", PLANS)
+@pytest.mark.parametrize("role", ROLES)
+def test_a_site_is_read_by_its_key(caller, known, role, plans):
+    plan = caller(role).explain(f"/v1/sites/{known['site']}", plans=plans)
+    assert plan.rows == 1
+    assert_modest(plan, 20, role)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("filter", FILTERS)
+def test_a_page_of_sites_reads_about_as_much_as_it_shows(caller, known, after, filter, role):
+    # Words and boxes are looked for along the index of what the caller sees,
+    # in memory and never beyond it: some 3,000 pages at this size.
+    most = 4000 if filter.startswith(("q=", "bbox=")) else 600
+    for sort in SORTS:
+        path = f"/v1/sites?limit={LIMIT}&sort={sort}&{filter.format(**known)}"
+        for key in (None, after[sort]):
+            for plans in PLANS:
+                plan = caller(role).explain(path, key, plans)
+                assert key or plan.rows > 0, path
+                assert_modest(plan, most, f"{path} after {key}, {plans}")
+
+
+@pytest.mark.parametrize("plans", PLANS)
+def test_a_frequent_word_in_a_large_box_is_found_within_the_time_of_a_statement(caller, plans):
+    # The API's statement_timeout is 5 s; this machine may be busy.
+    plan = caller("city").explain(
+        f"/v1/sites?limit={LIMIT}&q=avenue&bbox=5.08,43.62,5.12,43.65", plans=plans,
+        settings=[("statement_timeout", "20000")])
+    assert plan.rows == LIMIT + 1
+    assert plan.buffers < 50000, str(plan)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("path, relation", [
+    ("/v1/actors", "actor"), ("/v1/contacts", "contact"), ("/v1/quartiers", "quartier"),
+    ("/v1/responsibility-rules", "rule"), ("/v1/funding", "funding")])
+def test_no_policy_hides_the_index_that_the_tenant_leads(caller, path, relation, role):
+    # These tables are small here: what other plans there are is switched off.
+    others = [(f"enable_{way}", "off") for way in ("seqscan", "bitmapscan", "sort")]
+    for plans in PLANS:
+        plan = caller(role).explain(path, plans=plans, settings=others)
+        scans = [node for node in plan.nodes if node.get("Relation Name") == relation]
+        assert scans and all("(programme_id = " in node.get("Index Cond", "")
+                             for node in scans), str(plan)
+        assert not plan.of("Sort"), str(plan)

@@ -38,6 +38,7 @@ def test_a_slug_is_made_from_the_name_and_stays(world):
 def test_a_slug_is_one_quartiers(world, quartier):
     answer = world.city.post("/v1/quartiers", {"name": "Autre", "slug": quartier.json["slug"]}).expect(409)
     assert answer.problem.code == "already_exists"
+    assert [fault["pointer"] for fault in answer.problem.errors] == ["#/slug"]
     world.city.post("/v1/quartiers", {"name": quartier.json["name"]}).expect(409)
 
 

@@ -7,6 +7,7 @@ import re
 import urllib.parse
 
 import pytest
+import requests
 
 from client import Client
 from world import World, in_days
@@ -174,3 +175,38 @@ def test_the_link_to_the_next_page_leads_to_no_other_host(world, server):
     assert here.startswith(server.base_url + "/v1/contacts?")
     assert urllib.parse.parse_qs(here.split("?")[1])["q"] == [words]
     assert len(world.city.get(here).expect(200).items) == 1
+
+
+def test_forged_tokens_of_one_address_are_soon_not_looked_at(another_server, access):
+    url = another_server(GUSP_TOKEN_RATE="1").base_url + "/v1/actors"
+    good = access["tokens"]["city"]
+    assert requests.get(url, headers={"Authorization": "Bearer " + good}).status_code == 200
+    forged = [requests.get(url, headers={"Authorization": f"Bearer {good[:-8]}AAAAAAA{n % 10}"})
+              for n in range(20)]
+    statuses = [answer.status_code for answer in forged]
+    assert statuses[0] == 401 and statuses[-1] == 429
+    assert "retry-after" in forged[-1].headers
+    # A token that was verified before is still served.
+    assert requests.get(url, headers={"Authorization": "Bearer " + good}).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["a\u0001b", "a\u0008b", "a\u001bb", "a\u007fb"])
+def test_control_characters_are_refused(as_city, name):
+    answer = as_city.post("/v1/actors", {"kind": "other", "name": name}).expect(422)
+    assert answer.problem.codes == ["control_character"]
+
+
+def test_a_partner_does_not_call_itself_the_city_or_the_state(world):
+    actor = "/v1/actors/" + world.actor["association"]
+    for kind in ("city", "state", "control_body"):
+        assert world.association.patch(actor, {"kind": kind}).expect(403).problem.code == "kind_is_given_by_the_city"
+
+
+@pytest.mark.parametrize("question", ["a", "a b c", "-", "é"])
+def test_a_question_of_single_letters_is_refused(as_city, question):
+    answer = as_city.get("/v1/actors", {"q": question}).expect(400)
+    assert answer.problem.code == "question_too_short"
+
+
+def test_a_question_of_many_words_asks_for_the_longest(as_city):
+    as_city.get("/v1/actors", {"q": " ".join(f"mot{n}" for n in range(30))}).expect(200)

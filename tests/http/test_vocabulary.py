@@ -65,6 +65,7 @@ def test_a_code_is_used_once_in_a_vocabulary(own):
     own.term("themes", code="culture")
     answer = own.city.post("/v1/vocabularies/themes/terms", own.term_body(code="culture")).expect(409)
     assert answer.problem.code == "already_exists"
+    assert [fault["pointer"] for fault in answer.problem.errors] == ["#/code"]
     own.term("target_publics", code="culture")
 
 

@@ -117,7 +117,7 @@ class World:
 
     def client_of(self, membership, name):
         """A Client with a token of its own for a membership."""
-        made = access_tool.create_client(name, membership)
+        made = access_tool.create_client(name, membership, every_scope=True)
         token = access_tool.token_for(self.admin.base_url, made)
         return Client(self.admin.base_url, token, self.contract, name)
 

@@ -6,7 +6,10 @@ import pathlib
 import subprocess
 import sys
 
+import jsonschema
 import pytest
+
+from contract import FORMATS, matches
 
 ROOT = pathlib.Path(__file__).parents[2]
 SHARED = (ROOT / "openapi" / "openapi.yaml").read_text(encoding="utf-8")
@@ -37,7 +40,7 @@ components:
       additionalProperties: false
       required: [name]
       properties: &fields { name: { type: string, maxLength: 9, example: 2024-01-01 } }
-    thing: { type: object, properties: { id: { type: string }, <<: *fields } }
+    thing: { type: object, properties: { id: { type: string }, move: { $ref: "#/components/schemas/thing_move" }, <<: *fields } }
     thing_move: { x-like: transition_request, required: [why], properties: { why: { type: integer } } }
 """
 
@@ -76,8 +79,9 @@ def test_an_answer_has_its_headers(document):
 
 def test_every_refusal_is_promised(document):
     responses = document["paths"]["/v1/things"]["post"]["responses"]
-    assert set(responses) == {"201", "400", "401", "403", "406", "409", "413", "415",
-                              "422", "429", "500", "503"}
+    assert set(responses) == {"201", "400", "401", "403", "405", "406", "408", "409", "411",
+                              "413", "414", "415", "422", "429", "431", "500", "503"}
+    assert "411" not in document["paths"]["/v1/things"]["get"]["responses"]
     assert responses["400"] == {"$ref": "#/components/responses/problem"}
 
 
@@ -91,6 +95,22 @@ def test_a_schema_takes_over_what_it_is_like(document):
 def test_a_day_stays_a_text(document):
     name = document["components"]["schemas"]["thing"]["properties"]["name"]
     assert name["example"] == "2024-01-01"
+
+
+def test_a_component_that_nothing_leads_to_is_not_published(document):
+    assert set(document["components"]["schemas"]) == {
+        "thing", "thing_new", "thing_move", "thing_page", "next_cursor", "problem", "fault",
+        "allowed_transitions"}
+
+
+def test_an_example_is_made_where_none_is_written(document):
+    operations = document["paths"]["/v1/things"]
+    assert operations["get"]["responses"]["200"]["content"]["application/json"]["example"] == {
+        "items": [{"id": "Texte", "move": {"to": "archived", "reason_code": None, "comment": None,
+                                           "occurred_at": "2024-05-21T09:30:00.000Z", "why": 1},
+                   "name": "2024-01-01"}], "next_cursor": None}
+    assert operations["post"]["requestBody"]["content"]["application/json"]["example"] == {
+        "name": "2024-01-01"}
 
 
 def test_only_scopes_in_use_are_published(document):
@@ -129,7 +149,71 @@ def test_a_mistake_is_named_with_its_file(tmp_path, old, new, reason):
     assert "thing.yaml" in done.stderr
 
 
-def test_the_repositorys_own_contract_can_be_bundled():
-    done = subprocess.run([sys.executable, ROOT / "api/tools/bundle.py", ROOT / "openapi"],
+# --- the repository's own contract -----------------------------------------
+
+# Besides those that the judge of the http tests knows.
+matches("siren", r"\d{9}")
+matches("siret", r"\d{14}")
+matches("rna", r"W\d{9}|W\dM\d{7}")
+matches("insee", r"\d[\dAB]\d{3}")
+
+
+def own_bundle():
+    return subprocess.run([sys.executable, ROOT / "api/tools/bundle.py", ROOT / "openapi"],
                           capture_output=True, text=True, check=False)
+
+
+@pytest.fixture(scope="module")
+def own():
+    done = own_bundle()
     assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def media_of(document):
+    """(where, in an answer or not, media type, what is said of it)."""
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            if not isinstance(operation, dict) or "responses" not in operation:
+                continue
+            for kind, media in operation.get("requestBody", {}).get("content", {}).items():
+                yield f"{method} {path}", False, kind, media
+            for status, response in operation["responses"].items():
+                for kind, media in response.get("content", {}).items():
+                    yield f"{method} {path} {status}", status[0] == "2", kind, media
+
+
+def test_the_bundle_is_the_same_each_time(own):
+    assert json.loads(own_bundle().stdout) == own
+
+
+def test_every_body_and_every_good_answer_in_json_has_an_example(own):
+    for where, good, kind, media in media_of(own):
+        if " " not in where.split(" ", 1)[1] or (good and "json" in kind):
+            assert "example" in media, f"{where}: no example of {kind}"
+
+
+def test_every_example_is_what_its_schema_accepts(own):
+    resolver = jsonschema.RefResolver.from_schema(own)
+    problem = own["components"]["responses"]["problem"]["content"].items()
+    for where, _, kind, media in [*media_of(own), *(("problem", False, *of) for of in problem)]:
+        if "example" in media:
+            faults = [f"{list(fault.absolute_path)}: {fault.message}" for fault in
+                      jsonschema.Draft202012Validator(media["schema"], resolver=resolver, format_checker=FORMATS)
+                      .iter_errors(media["example"])]
+            assert not faults, f"{where}, {kind}: {faults}"
+
+
+def test_every_tag_is_described_in_both_languages(own):
+    assert len(own["tags"]) > 10
+    for tag in own["tags"]:
+        assert len(tag.get("description", "").split(" · ")) == 2, tag
+
+
+def test_every_list_of_records_can_be_asked_for_what_changed(own):
+    for path, item in own["paths"].items():
+        operation = item.get("get", {})
+        if "x-page" in operation:
+            records = operation["x-page"]["item"] not in ("event", "vocabulary")
+            given = {"$ref": "#/components/parameters/updated_since"} in operation["parameters"]
+            assert given == records, path

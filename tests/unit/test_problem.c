@@ -14,7 +14,7 @@
 #define BASE "https://gusp.example.org"
 
 static struct mem mem;
-static json_t *problems, *violations;
+static json_t *problems, *violations, *constraints;
 
 /* Codes that problem_load() demands, each with texts that name it. */
 static const char *const codes[] = { "already_exists", "bad_request",
@@ -52,6 +52,7 @@ load(void **state)
 	(void)state;
 	problems = json_object();
 	violations = json_object();
+	constraints = json_pack("{s:s}", "actor_siren", "/siren");
 	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
 		json_object_set_new(
 		    problems, codes[i], entry_of(codes[i], 400 + (int)i));
@@ -61,7 +62,7 @@ load(void **state)
 		        "{s:s, s:s}", "fr", "au plus {}", "en", "at most {}"));
 	json_object_set_new(json_object_get(problems, "unavailable"),
 	    "retry_after_s", json_integer(2));
-	assert_true(problem_load(problems, violations, why, sizeof(why)));
+	assert_true(problem_load(problems, violations, constraints, why, sizeof(why)));
 	return 0;
 }
 
@@ -72,6 +73,7 @@ unload(void **state)
 	mem_release(&mem);
 	json_decref(problems);
 	json_decref(violations);
+	json_decref(constraints);
 	return 0;
 }
 
@@ -308,6 +310,39 @@ a_message_that_is_no_code_is_not_repeated(void **state)
 }
 
 static void
+a_unique_index_names_the_member_that_is_there_already(void **state)
+{
+	struct problem p;
+
+	(void)state;
+	problem_from_database(
+	    &p, &mem, "23505", "duplicate key", NULL, "actor_siren");
+	assert_string_equal(p.code, "already_exists");
+	assert_int_equal(p.errors.n, 1);
+	assert_int_equal(p.errors.at[0].where, AT_POINTER);
+	assert_string_equal(p.errors.at[0].at, "/siren");
+	assert_string_equal(p.errors.at[0].code, "already_exists");
+
+	problem_from_database(
+	    &p, &mem, "23505", "duplicate key", NULL, "actor_pkey");
+	assert_int_equal(p.errors.n, 0);
+	problem_from_database(&p, &mem, "23503", "", NULL, "actor_siren");
+	assert_int_equal(p.errors.n, 0);
+}
+
+static void
+a_pointer_that_is_none_is_refused(void **state)
+{
+	json_auto_t *wrong = json_pack("{s:s}", "actor_siren", "siren");
+	char why[200] = "";
+
+	(void)state;
+	assert_false(
+	    problem_load(problems, violations, wrong, why, sizeof(why)));
+	assert_non_null(strstr(why, "actor_siren"));
+}
+
+static void
 a_catalogue_that_lacks_a_code_is_refused(void **state)
 {
 	json_auto_t *poor = json_deep_copy(problems);
@@ -315,13 +350,13 @@ a_catalogue_that_lacks_a_code_is_refused(void **state)
 
 	(void)state;
 	json_object_del(poor, "internal");
-	assert_false(problem_load(poor, violations, why, sizeof(why)));
+	assert_false(problem_load(poor, violations, NULL, why, sizeof(why)));
 	assert_non_null(strstr(why, "internal"));
 	json_object_set_new(poor, "internal", entry_of("internal", 200));
-	assert_false(problem_load(poor, violations, why, sizeof(why)));
+	assert_false(problem_load(poor, violations, NULL, why, sizeof(why)));
 	json_object_set_new(poor, "internal", entry_of("internal", 500));
 	json_object_del(json_object_get(poor, "internal"), "detail_fr");
-	assert_false(problem_load(poor, violations, why, sizeof(why)));
+	assert_false(problem_load(poor, violations, NULL, why, sizeof(why)));
 	assert_non_null(strstr(why, "detail_fr"));
 }
 
@@ -344,6 +379,9 @@ main(void)
 		cmocka_unit_test(a_constraint_that_is_a_code_is_the_problem),
 		cmocka_unit_test(our_own_errors_say_what_and_where),
 		cmocka_unit_test(a_message_that_is_no_code_is_not_repeated),
+		cmocka_unit_test(
+		    a_unique_index_names_the_member_that_is_there_already),
+		cmocka_unit_test(a_pointer_that_is_none_is_refused),
 		cmocka_unit_test(a_catalogue_that_lacks_a_code_is_refused),
 	};
 
