@@ -368,7 +368,8 @@ main(void)
 		cmocka_unit_test(a_siren_has_nine_digits_and_luhns_key),
 		cmocka_unit_test(a_siret_is_a_siren_a_number_and_a_key),
 		cmocka_unit_test(la_poste_counts_its_establishments_in_fives),
-		cmocka_unit_test(an_rna_number_is_w_and_nine_places_the_second_maybe_a_letter),
+		cmocka_unit_test(
+		    an_rna_number_is_w_and_nine_places_the_second_maybe_a_letter),
 		cmocka_unit_test(
 		    a_commune_has_five_characters_and_a_departement),
 		cmocka_unit_test(

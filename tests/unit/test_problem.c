@@ -28,9 +28,9 @@ static const char *const codes[] = { "already_exists", "bad_request",
 	"nul_character", "outcome_unknown", "overloaded", "precondition_failed",
 	"precondition_malformed", "precondition_required", "rate_exceeded",
 	"request_timeout", "role_forbidden", "rule_broken", "token_malformed",
-	"token_missing", "too_deep", "too_many_values", "too_slow", "try_again", "unavailable",
-	"unknown_reference", "unsupported_media_type", "uri_too_long",
-	"version_unknown", "frozen", "due_after_reported" };
+	"token_missing", "too_deep", "too_many_values", "too_slow", "try_again",
+	"unavailable", "unknown_reference", "unsupported_media_type",
+	"uri_too_long", "version_unknown", "frozen", "due_after_reported" };
 static const char *const rules[] = { "enum", "format", "malformed_parameter",
 	"maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum",
 	"pattern", "repeated_parameter", "required", "type", "uniqueItems",
@@ -62,7 +62,8 @@ load(void **state)
 		        "{s:s, s:s}", "fr", "au plus {}", "en", "at most {}"));
 	json_object_set_new(json_object_get(problems, "unavailable"),
 	    "retry_after_s", json_integer(2));
-	assert_true(problem_load(problems, violations, constraints, why, sizeof(why)));
+	assert_true(
+	    problem_load(problems, violations, constraints, why, sizeof(why)));
 	return 0;
 }
 
