@@ -215,13 +215,35 @@ issued_to(const json_t *claims, const struct client *client)
 	return id != NULL && client->id != NULL && strcmp(id, client->id) == 0;
 }
 
+/* The claims of the token that a client asks about; NULL unless the token is
+ * valid and its own. Owned by the caller. */
+static enum next
+token_asked(struct exchange *x, json_t **claims)
+{
+	struct client client;
+	struct form form;
+	enum next next;
+
+	if ((next = client_authenticate(x, &form, &client)) != NEXT)
+		return next;
+	if (form_get(&form, "token") == NULL)
+		return oauth_fault(x, "invalid_request", "token is missing");
+	if (!caller_ready())
+		return oauth_fail(x, "unavailable", 1);
+	*claims = own_token(x, form_get(&form, "token"));
+	if (*claims != NULL && !issued_to(*claims, &client)) {
+		json_decref(*claims);
+		*claims = NULL;
+	}
+	return NEXT;
+}
+
 static enum next
 introspect_post(struct exchange *x)
 {
 	static const char *const shown[] = { "scope", "client_id", "sub", "aud",
 		"iss", "exp", "iat", "jti" };
-	struct client client;
-	struct form form;
+	json_auto_t *claims = NULL;
 	enum next next;
 
 	if (x->phase == CLIENT_WORK) {
@@ -232,17 +254,12 @@ introspect_post(struct exchange *x)
 		return body == NULL ? refuse(x, "internal", NULL)
 		                    : oauth_answer(x, 200, body);
 	}
-	if ((next = client_authenticate(x, &form, &client)) != NEXT)
+	if ((next = token_asked(x, &claims)) != NEXT)
 		return next;
-	if (form_get(&form, "token") == NULL)
-		return oauth_fault(x, "invalid_request", "token is missing");
-	if (!caller_ready())
-		return oauth_fail(x, "unavailable", 1);
 
-	json_auto_t *claims = own_token(x, form_get(&form, "token"));
 	json_auto_t *told = json_pack("{s:s}", "token_type", "Bearer");
 
-	if (claims == NULL || !issued_to(claims, &client))
+	if (claims == NULL)
 		return oauth_answer(x, 200, "{\"active\":false}");
 	for (size_t i = 0; i < N_ELEMENTS(shown); i++)
 		json_object_set(
@@ -259,8 +276,7 @@ introspect_post(struct exchange *x)
 static enum next
 revoke_post(struct exchange *x)
 {
-	struct client client;
-	struct form form;
+	json_auto_t *claims = NULL;
 	enum next next;
 
 	if (x->phase == CLIENT_WORK) {
@@ -268,18 +284,12 @@ revoke_post(struct exchange *x)
 			return next;
 		return oauth_answer(x, 200, NULL);
 	}
-	if ((next = client_authenticate(x, &form, &client)) != NEXT)
+	if ((next = token_asked(x, &claims)) != NEXT)
 		return next;
-	if (form_get(&form, "token") == NULL)
-		return oauth_fault(x, "invalid_request", "token is missing");
-	if (!caller_ready())
-		return oauth_fail(x, "unavailable", 1);
-
-	json_auto_t *claims = own_token(x, form_get(&form, "token"));
 
 	/* RFC 7009 2.2: what is void already is no error; what is another's
 	 * looks the same, and stays as it is. */
-	if (claims == NULL || !issued_to(claims, &client))
+	if (claims == NULL)
 		return oauth_answer(x, 200, NULL);
 	return oauth_ask(x, "oauth_revoke", NULL, CLIENT_WORK);
 }

@@ -63,6 +63,10 @@ struct problem {
 bool problem_load(const json_t *problems, const json_t *violations,
     const json_t *constraints, char *why, size_t why_len);
 
+/* What the catalogue says of a problem or of a violation; NULL: nothing. */
+const json_t *problem_entry(const char *code);
+const json_t *problem_violation(const char *code);
+
 /* The HTTP status of a code; an unknown code is 500. */
 int problem_status(const char *code);
 

@@ -68,7 +68,7 @@ for source in tests/unit/test_*.c; do
     [ -x "$program" ] && units+=("$program")
 done
 if [ "$sanitized" = 1 ]; then
-    units+=(build/asan/tests/*)
+    units+=(build/asan/tests/test_*)
 fi
 tests/unit.sh "${units[@]}" 9>&- | tee "$dir/unit.txt"
 unit_status=${PIPESTATUS[0]}
