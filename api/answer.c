@@ -171,6 +171,8 @@ answer_send(struct exchange *x)
 		x->request_id = answer_request_id(
 		    x->in.headers[HEADER_REQUEST_ID], &x->mem);
 	if (c == NULL) {
+		if (x->answer.source.done != NULL)
+			x->answer.source.done(x->answer.source.state);
 		account(x, STATUS_LEFT);
 		return;
 	}
@@ -272,6 +274,7 @@ turn_not_modified(struct exchange *x)
 		return;
 	a->status = 304;
 	a->type = NULL;
+	a->disposition = NULL;
 	a->body = NULL;
 	a->len = 0;
 }
@@ -294,6 +297,8 @@ cache_control(const struct exchange *x)
 		return "public, max-age=300";
 	case CACHE_PRIVATE:
 		return reading ? "private, no-cache" : "no-store";
+	case CACHE_IMMUTABLE:
+		return "private, max-age=86400, immutable";
 	case CACHE_NEVER:
 		break;
 	}
@@ -355,6 +360,7 @@ set_headers(struct exchange *x)
 
 	set(x, "date", date);
 	set(x, "content-type", a->type);
+	set(x, "content-disposition", a->disposition);
 	set(x, "x-request-id", x->request_id);
 	if (x->trace_id != NULL && x->span_id != NULL)
 		set(x, "traceparent",
@@ -386,10 +392,11 @@ struct whole {
 };
 
 static size_t
-whole_next(void *state, const char **chunk)
+whole_next(void *state, struct stream *stream, const char **chunk)
 {
 	struct whole *whole = state;
 
+	(void)stream;
 	if (whole->given)
 		return 0;
 	whole->given = true;
@@ -425,6 +432,12 @@ send_body(struct exchange *x)
 	/* Kore writes a length even where there can be no body (http.c). */
 	if (a->status == 304)
 		x->req->flags |= HTTP_REQUEST_NO_CONTENT_LENGTH;
+	if (a->source.next != NULL && a->status != 304) {
+		stream_send(x->req, a->status, a->len, a->source);
+		return;
+	}
+	if (a->source.done != NULL)
+		a->source.done(a->source.state);
 	if (x->in.method == METHOD_HEAD)
 		http_response(x->req, a->status, NULL, a->len);
 	else if (a->immutable && a->len > 0)

@@ -11,13 +11,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "stream.h"
+
 struct exchange;
 struct mem;
 
 enum cache {
 	CACHE_PRIVATE, /* private, no-cache: authenticated reads */
 	CACHE_NEVER,   /* no-store: tokens, health, problems */
-	CACHE_PUBLIC   /* public, max-age=300: contract, keys, metadata */
+	CACHE_PUBLIC,  /* public, max-age=300: contract, keys, metadata */
+	CACHE_IMMUTABLE /* private, immutable: bytes that never change */
 };
 
 struct answer {
@@ -37,6 +40,9 @@ struct answer {
 	bool immutable;  /* body outlives the process' requests: streamed
 	                    from where it is, never copied */
 	const char *csp; /* instead of default-src 'none' */
+	const char *disposition;     /* Content-Disposition */
+	struct stream_source source; /* of len bytes, instead of body, if its
+	                                next is set; done with the answer */
 };
 
 /*

@@ -63,15 +63,11 @@ args_read(const struct operation *op, const struct route *route,
 	return (!op->paged || read_page(&r)) && read_headers(&r, in);
 }
 
-void
-args_set(struct args *args, const char *name, const char *value)
+static void
+put(struct args *args, struct arg next)
 {
-	struct arg next = {
-		.name = name, .value = value, .given = value != NULL
-	};
-
 	for (size_t i = 0; i < args->n; i++) {
-		if (strcmp(args->at[i].name, name) != 0)
+		if (strcmp(args->at[i].name, next.name) != 0)
 			continue;
 		args->at[i] = next;
 		return;
@@ -80,6 +76,21 @@ args_set(struct args *args, const char *name, const char *value)
 	if (args->n == ARGS_MAX)
 		abort();
 	args->at[args->n++] = next;
+}
+
+void
+args_set(struct args *args, const char *name, const char *value)
+{
+	put(args, (struct arg){
+	              .name = name, .value = value, .given = value != NULL });
+}
+
+void
+args_set_bytes(struct args *args, const char *name, const void *bytes, int len)
+{
+	put(args,
+	    (struct arg){
+	        .name = name, .value = bytes, .given = true, .len = len });
 }
 
 const struct arg *

@@ -28,6 +28,8 @@ struct arg {
 	const char *name;  /* of the statement's :name */
 	const char *value; /* PostgreSQL text form; NULL is SQL NULL */
 	bool given;        /* by the caller (or by default): turns --? on */
+	int len;           /* value is so many bytes in PostgreSQL's binary
+	                      form; 0: it is text */
 };
 
 struct args {
@@ -57,6 +59,10 @@ bool args_read(const struct operation *op, const struct route *route,
 /* Add or replace one; strings are borrowed. It is given, unless value is
  * NULL. */
 void args_set(struct args *args, const char *name, const char *value);
+
+/* Add or replace one whose value is bytes: for a parameter of type bytea. */
+void
+args_set_bytes(struct args *args, const char *name, const void *bytes, int len);
 
 /* NULL if no such argument is there. */
 const struct arg *args_find(const struct args *args, const char *name);

@@ -82,6 +82,7 @@ struct operation {
 	size_t n_scopes;
 	bool if_match;      /* declares If-Match: required */
 	bool idempotent;    /* declares Idempotency-Key: required */
+	bool download;      /* x-download: answers bytes (download.h) */
 	bool paged;         /* x-page: answers {"items","next_cursor"} */
 	struct sort *sorts; /* by value of the parameter sort; [0] is default */
 	size_t n_sorts;

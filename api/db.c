@@ -143,7 +143,17 @@ db_add(struct db_call *call, const struct part *part, const struct args *args)
 		const struct arg *arg = args_find(args, part->names[i]);
 
 		q->values[i] = arg != NULL ? arg->value : NULL;
+		if (arg != NULL && arg->len > 0) {
+			q->bytes_at = i;
+			q->bytes_len = arg->len;
+		}
 	}
+}
+
+void
+db_want_bytes(struct db_call *call)
+{
+	call->pending->queries[call->n - 1].wants_bytes = true;
 }
 
 bool

@@ -18,7 +18,8 @@
 #include "lane.h"
 #include "statement.h"
 
-#define DB_QUERIES_MAX 8
+/* enter(), the parts of a statement, and the chunks of an upload. */
+#define DB_QUERIES_MAX 16
 
 enum db_state {
 	DB_WAITING,
@@ -31,9 +32,10 @@ enum db_state {
 
 struct db_call {
 	enum db_state state;
-	PGresult *results[DB_QUERIES_MAX]; /* one a query, owned; text format;
-	                                      all there in DONE and UNKNOWN,
-	                                      none in FAILED and LOST */
+	PGresult *results[DB_QUERIES_MAX]; /* one a query, owned; text format
+	                                      unless db_want_bytes(); all
+	                                      there in DONE and UNKNOWN, none
+	                                      in FAILED and LOST */
 	size_t n;
 	/* Of the first error; empty strings if the server gave none. */
 	char sqlstate[6];
@@ -64,11 +66,14 @@ struct db_call *db_call(void (*wake)(void *), void *arg);
 
 /*
  * Add a query: values are looked up by name in args; an absent one is NULL.
- * part and values are borrowed until db_send() returns, so send in the same
- * step.
+ * One of them may be bytes (args_set_bytes). part and values are borrowed until
+ * db_send() returns, so send in the same step.
  */
 void
 db_add(struct db_call *call, const struct part *part, const struct args *args);
+
+/* The last query added answers in binary format: for bytea. */
+void db_want_bytes(struct db_call *call);
 
 /* Send it on the link of the lane with the fewest in flight. False if no
  * link is ready or all are full (the call is then still the caller's). */

@@ -365,8 +365,11 @@ keep_texts(struct db_pending *pending)
 		q->part = part;
 		for (size_t j = 0; j < part->n; j++)
 			if (q->values[j] != NULL)
-				q->values[j] = mem_copy(&pending->mem,
-				    q->values[j], strlen(q->values[j]));
+				q->values[j] =
+				    mem_copy(&pending->mem, q->values[j],
+				        q->bytes_len > 0 && q->bytes_at == j
+				            ? (size_t)q->bytes_len
+				            : strlen(q->values[j]));
 	}
 }
 

@@ -55,6 +55,9 @@ struct batch {
 struct query {
 	const struct part *part;
 	const char *values[PARAMS_MAX];
+	size_t bytes_at; /* the value that is bytes, */
+	int bytes_len;   /* and how many; 0: all are text */
+	bool wants_bytes;
 	size_t slot; /* of its prepared statement */
 	unsigned attempt;
 };

@@ -144,17 +144,28 @@ disown(struct db_link *link, const struct db_pending *pending)
 			b->pending = NULL;
 }
 
+static bool
+send_query(struct db_link *link, const struct query *q)
+{
+	int lengths[PARAMS_MAX] = { 0 }, formats[PARAMS_MAX] = { 0 };
+	bool binary = q->bytes_len > 0;
+
+	if (binary) {
+		lengths[q->bytes_at] = q->bytes_len;
+		formats[q->bytes_at] = 1;
+	}
+	return PQsendQueryPrepared(link->conn, q->part->name, (int)q->part->n,
+	           q->values, binary ? lengths : NULL, binary ? formats : NULL,
+	           q->wants_bytes) == 1;
+}
+
 bool
 pipe_send(struct db_link *link, struct db_pending *pending)
 {
 	bool sent = prepare_all(link, pending);
 
-	for (size_t i = 0; sent && i < pending->call.n; i++) {
-		const struct query *q = &pending->queries[i];
-
-		sent = PQsendQueryPrepared(link->conn, q->part->name,
-		           (int)q->part->n, q->values, NULL, NULL, 0) == 1;
-	}
+	for (size_t i = 0; sent && i < pending->call.n; i++)
+		sent = send_query(link, &pending->queries[i]);
 	if (!sent) {
 		link->doomed = true;
 		disown(link, pending);

@@ -22,6 +22,7 @@
 #include "peer.h"
 #include "query.h"
 #include "schema.h"
+#include "upload.h"
 
 #define DEPTH_MAX 32
 #define NODES_MAX 10000
@@ -44,6 +45,7 @@ static const struct step line[] = {
 	{ "authorise", step_authorise },
 	{ "decode", step_decode },
 	{ "validate", step_validate },
+	{ "receive", upload_receive },
 	{ "query", step_query },
 };
 
@@ -179,6 +181,7 @@ exchange_free(struct http_request *req)
 	x->req = NULL;
 	if (!x->answered)
 		unanswered--; /* the client left before its answer */
+	upload_leave(x);
 	db_drop(x->call);
 	x->call = NULL;
 	json_decref(x->body);
@@ -387,7 +390,8 @@ json_decode(struct exchange *x)
 static enum next
 step_decode(struct exchange *x)
 {
-	if (!body_read(x))
+	/* An upload is read where it is, when its turn comes. */
+	if (x->op->body_kind != BODY_UPLOAD && !body_read(x))
 		return refuse(x, "internal", NULL);
 	if (!args_read(
 	        x->op, &x->route, &x->in, &x->mem, &x->args, &x->problem)) {

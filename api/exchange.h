@@ -49,6 +49,7 @@ struct exchange {
 	struct args args;
 	json_t *body;         /* owned */
 	struct db_call *call; /* owned */
+	struct upload *upload; /* owned; of an operation with x-upload */
 	struct problem problem;
 	struct answer answer;
 	struct rate rate; /* of the caller: RateLimit headers, if rated */

@@ -58,8 +58,9 @@ struct front {
 	char *aside; /* owned: what came behind the request at hand */
 	size_t aside_len;
 	size_t discarded;
-	bool queued; /* in resuming */
-	bool held;
+	bool queued;          /* in resuming */
+	void (*gone)(void *); /* of who makes the answer, bit by bit */
+	void *gone_arg;
 	LIST_ENTRY(front) all;
 	TAILQ_ENTRY(front) resume;
 };
@@ -113,7 +114,7 @@ front_rearm(struct connection *c)
 	    (c->flags & CONN_CLOSE_EMPTY) != 0)
 		return;
 	f = c->hdlr_extra;
-	if (f->queued || f->held || f->phase != ANSWER)
+	if (f->queued || f->gone != NULL || f->phase != ANSWER)
 		return;
 	if (TAILQ_EMPTY(&resuming))
 		kore_timer_add(resume_all, 0, NULL, KORE_TIMER_ONESHOT);
@@ -122,11 +123,12 @@ front_rearm(struct connection *c)
 }
 
 void
-front_hold(struct connection *c, bool held)
+front_hold(struct connection *c, void (*gone)(void *), void *arg)
 {
 	struct front *f = c->hdlr_extra;
 
-	f->held = held;
+	f->gone = gone;
+	f->gone_arg = arg;
 }
 
 void
@@ -183,6 +185,9 @@ front_gone(struct connection *c)
 	f->aside = NULL;
 	f->aside_len = 0;
 	f->queued = false;
+	if (f->gone != NULL)
+		f->gone(f->gone_arg);
+	f->gone = NULL;
 }
 
 /* Bytes of a header block; net_recv_flush calls it after each read. */

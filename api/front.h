@@ -26,9 +26,12 @@ void front_connect(struct connection *c);
  */
 void front_rearm(struct connection *c);
 
-/* Whether the last answer is still being made: stream.c, which calls
- * front_rearm() itself when it is whole. */
-void front_hold(struct connection *c, bool held);
+/*
+ * The last answer is still being made by stream.c, which calls front_rearm()
+ * itself when it is whole. gone(arg) is called if the connection ends before;
+ * NULL when the answer is made.
+ */
+void front_hold(struct connection *c, void (*gone)(void *), void *arg);
 
 /* Deadlines of header blocks and bodies; from the worker's timer, several
  * times a second. */

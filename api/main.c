@@ -15,6 +15,7 @@
 
 #include "answer.h"
 #include "config.h"
+#include "content.h"
 #include "contract.h"
 #include "db.h"
 #include "exchange.h"
@@ -59,6 +60,7 @@ static const struct {
 	{ "problems", load_problems },
 	{ "statements", statements_load },
 	{ "natives", native_bind },
+	{ "content", content_setup },
 	{ "setup", set_up },
 	{ "database", check_database },
 };

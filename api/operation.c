@@ -26,7 +26,7 @@ const char *const role_names[N_ROLES] = {
 static const char *const operation_members[] = { "operationId", "summary",
 	"description", "tags", "externalDocs", "deprecated", "security",
 	"parameters", "requestBody", "responses", "x-roles", "x-page",
-	"x-upload" };
+	"x-upload", "x-download" };
 
 static const char *const body_members[] = { "description", "required",
 	"content" };
@@ -39,6 +39,8 @@ static bool read_roles(struct load *load, struct operation *op, json_t *roles);
 static bool read_body(struct load *load, struct operation *op, json_t *node);
 static bool
 read_responses(struct load *load, struct operation *op, json_t *responses);
+static bool
+read_download(struct load *load, struct operation *op, json_t *download);
 static bool check_promises(struct load *load, const struct operation *op);
 
 bool
@@ -59,6 +61,7 @@ load_operation(
 	       load_page(load, op, json_object_get(node, "x-page")) &&
 	       read_body(load, op, node) &&
 	       read_responses(load, op, json_object_get(node, "responses")) &&
+	       read_download(load, op, json_object_get(node, "x-download")) &&
 	       check_promises(load, op);
 }
 
@@ -230,6 +233,25 @@ read_responses(struct load *load, struct operation *op, json_t *responses)
 			    json_object_iter_key(json_object_iter(content));
 	}
 	return op->success != 0 || load_fail(load, "no 2xx answer");
+}
+
+static bool
+read_download(struct load *load, struct operation *op, json_t *download)
+{
+	bool below_an_id = false;
+
+	if (download == NULL)
+		return true;
+	if (!json_is_true(download))
+		return load_fail(load, "x-download is true or absent");
+	for (size_t i = 0; i < op->n_parameters; i++)
+		if (op->parameters[i].in == IN_PATH &&
+		    strcmp(op->parameters[i].name, "id") == 0)
+			below_an_id = true;
+	op->download = true;
+	if (op->method != METHOD_GET || op->paged || op->public || !below_an_id)
+		return load_fail(load, "x-download is for GET below an id");
+	return true;
 }
 
 static bool

@@ -12,8 +12,11 @@
 
 #include "config.h"
 #include "cursor.h"
+#include "download.h"
 #include "query.h"
 #include "statement.h"
+#include "storage.h"
+#include "upload.h"
 
 /*
  * Times that a call is sent: again once if its fate is unknown and it only
@@ -64,6 +67,17 @@ query_lane(enum role role)
 	return lanes[role];
 }
 
+/* What an upload says: its parameters, and its bytes as they are kept. */
+static const char *
+content_of(struct exchange *x)
+{
+	const char *query = x->in.query == NULL ? "" : x->in.query;
+
+	return mem_print(&x->mem, "%s %s %s", query,
+	    args_find(&x->args, "media_type")->value,
+	    args_find(&x->args, "sha256")->value);
+}
+
 /* What makes two requests with one Idempotency-Key the same: method, path
  * and body, whatever the order of its members. */
 static const char *
@@ -71,12 +85,12 @@ fingerprint_of(struct exchange *x)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
-	char *canonical = x->body == NULL ? NULL
-	                                  : json_dumps(x->body,
-	                                        JSON_SORT_KEYS | JSON_COMPACT);
-	const char *text =
-	    mem_print(&x->mem, "%s %s %s", method_names[x->in.method],
-	        x->in.path, canonical == NULL ? "" : canonical);
+	char *canonical = x->body == NULL
+	    ? NULL
+	    : json_dumps(x->body, JSON_SORT_KEYS | JSON_COMPACT);
+	const char *body = x->upload != NULL ? content_of(x) : canonical;
+	const char *text = mem_print(&x->mem, "%s %s %s",
+	    method_names[x->in.method], x->in.path, body == NULL ? "" : body);
 	char *hex = mem_take(&x->mem, 65);
 
 	free(canonical);
@@ -86,32 +100,72 @@ fingerprint_of(struct exchange *x)
 	return hex;
 }
 
-/* The first query of every exchange. */
-static bool
-add_enter(struct exchange *x, bool with_key)
+/* enter(); with the key only where there is an effect to keep with it. */
+static void
+add_enter(struct db_call *call, const struct caller *caller,
+    const char *request_id, const char *key, const char *fingerprint,
+    struct mem *mem)
 {
 	static const struct statement *enter;
-	const struct arg *key = args_find(&x->args, "idempotency_key");
 	struct args args = { 0 };
-	const struct variant *v;
 
 	if (enter == NULL)
 		enter = statement_named("enter");
-	args_set(&args, "client", x->caller.client);
-	args_set(&args, "membership", x->caller.membership);
-	args_set(&args, "role", role_names[x->caller.role]);
-	args_set(&args, "token", x->caller.token);
+	args_set(&args, "client", caller->client);
+	args_set(&args, "membership", caller->membership);
+	args_set(&args, "role", role_names[caller->role]);
+	args_set(&args, "token", caller->token);
 	args_set(&args, "issued",
-	    mem_print(&x->mem, "%lld", (long long)x->caller.issued_s));
-	args_set(&args, "request_id", x->request_id);
-	with_key = with_key && x->op->idempotent && key != NULL;
-	args_set(&args, "key", with_key ? key->value : NULL);
-	args_set(&args, "fingerprint", with_key ? fingerprint_of(x) : NULL);
-	v = statement_variant(enter, &args);
-	if (v == NULL)
-		return false;
-	db_add(x->call, &v->parts[0], &args);
-	return true;
+	    mem_print(mem, "%lld", (long long)caller->issued_s));
+	args_set(&args, "request_id", request_id);
+	args_set(&args, "key", key);
+	args_set(&args, "fingerprint", fingerprint);
+	db_add(call, &statement_variant(enter, &args)->parts[0], &args);
+}
+
+void
+query_enter(struct db_call *call, const struct caller *caller,
+    const char *request_id, struct mem *mem)
+{
+	add_enter(call, caller, request_id, NULL, NULL, mem);
+}
+
+static void
+enter_operation(struct exchange *x)
+{
+	const struct arg *key = args_find(&x->args, "idempotency_key");
+	bool keyed = x->op->idempotent && key != NULL;
+
+	add_enter(x->call, &x->caller, x->request_id, keyed ? key->value : NULL,
+	    keyed ? fingerprint_of(x) : NULL, &x->mem);
+}
+
+/* The parts of the statement; before the last, which keeps the answer, the
+ * bytes of an upload; behind it those of a download. */
+static void
+add_parts(struct exchange *x, const struct variant *v)
+{
+	size_t len;
+
+	for (size_t i = 0; i < v->n_parts; i++) {
+		if (x->upload != NULL && i + 1 == v->n_parts) {
+			const unsigned char *bytes =
+			    upload_bytes(x->upload, &len);
+
+			storage_put(x->call, bytes, len, &x->mem);
+		}
+		db_add(x->call, &v->parts[i], &x->args);
+	}
+	if (x->op->download)
+		download_add(x);
+}
+
+static struct db_call *
+new_call(struct exchange *x)
+{
+	if (x->upload != NULL)
+		return db_call(upload_wake, x->upload);
+	return db_call(exchange_wake, x);
 }
 
 static enum next
@@ -122,11 +176,9 @@ send_operation(struct exchange *x)
 	if (x->body != NULL)
 		args_set(&x->args, "body", x->in.body);
 	v = statement_variant(x->op->statement, &x->args);
-	x->call = db_call(exchange_wake, x);
-	if (v == NULL || !add_enter(x, true))
-		return refuse(x, "overloaded", NULL);
-	for (size_t i = 0; i < v->n_parts; i++)
-		db_add(x->call, &v->parts[i], &x->args);
+	x->call = new_call(x);
+	enter_operation(x);
+	add_parts(x, v);
 	x->phase = SENT;
 	x->tries++;
 	return exchange_send(x, query_lane(x->caller.role));
@@ -144,10 +196,9 @@ send_replay(struct exchange *x)
 
 	args_set(&args, "key", key == NULL ? NULL : key->value);
 	db_drop(x->call);
-	x->call = db_call(exchange_wake, x);
+	x->call = new_call(x);
 	v = statement_variant(replay, &args);
-	if (v == NULL || !add_enter(x, false))
-		return refuse(x, "overloaded", NULL);
+	query_enter(x->call, &x->caller, x->request_id, &x->mem);
 	db_add(x->call, &v->parts[0], &args);
 	x->phase = REPLAYING;
 	return exchange_send(x, query_lane(x->caller.role));
@@ -344,6 +395,8 @@ read_operation(struct exchange *x)
 	}
 	if (x->op->paged)
 		return answer_page(x, last);
+	if (x->op->download)
+		return download_read(x);
 	body = value_of(last, "body");
 	if (body == NULL)
 		return refuse(x, "not_found", NULL);

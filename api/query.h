@@ -10,6 +10,10 @@
 /* A step: sends on its first call, reads the answer on the next. */
 enum next query_run(struct exchange *x);
 
+/* The first query of every call: who asks. Lives in mem until it is sent. */
+void query_enter(struct db_call *call, const struct caller *caller,
+    const char *request_id, struct mem *mem);
+
 /* The lane that serves a role. */
 enum lane query_lane(enum role role);
 

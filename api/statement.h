@@ -3,8 +3,9 @@
  *
  * A file holds statements, each after a line "-- operation_id". Parts are
  * ended by a ";" at the end of a line. ":name" is a parameter: one of the
- * operation's path and query parameters, or body (jsonb; bytea of an
- * upload), versions (bigint[]), limit (bigint), after_1 ... (types of the
+ * operation's path and query parameters, or body (jsonb), what is known of
+ * an upload (media_type, size, sha256, stripped, width, height; its bytes are
+ * kept between the parts, storage.h), versions (bigint[]), limit (bigint), after_1 ... (types of the
  * sort). "--? flag flag" opens a fragment that is there only if all its flags
  * are on, and closes the one before; "--?" closes it. A flag is the name of a
  * given argument, name:value of an enumerated one, sort:<name>, or cursor.

@@ -164,6 +164,26 @@ uses_parameters(const struct statement *s, char *why, size_t why_len)
 	return true;
 }
 
+/* Its bytes go another way (storage.h), between the parts. */
+static bool
+upload_is_told(const struct statement *s, char *why, size_t why_len)
+{
+	static const char *const told[] = { "media_type", "size", "sha256" };
+
+	for (size_t i = 0; i < N_ELEMENTS(told); i++) {
+		if (parameter_named(s->op, told[i], strlen(told[i])) != NULL)
+			return rule_broken(why, why_len, s,
+			    "an upload has no parameter", told[i]);
+		if (!uses(s->template, told[i]))
+			return rule_broken(
+			    why, why_len, s, "never uses", told[i]);
+	}
+	if (s->template->n_parts < 2)
+		return rule_broken(
+		    why, why_len, s, "an upload has a part that answers", NULL);
+	return true;
+}
+
 static bool
 uses_request(const struct statement *s, char *why, size_t why_len)
 {
@@ -174,8 +194,13 @@ uses_request(const struct statement *s, char *why, size_t why_len)
 	if (op->body_kind == BODY_FORM)
 		return rule_broken(
 		    why, why_len, s, "a form has no statement", NULL);
+	if (op->body_kind == BODY_UPLOAD)
+		return upload_is_told(s, why, why_len);
 	if (op->body_kind != BODY_NONE && !uses(s->template, "body"))
 		return rule_broken(why, why_len, s, "never uses", "body");
+	if (op->download && s->template->n_parts != 1)
+		return rule_broken(
+		    why, why_len, s, "a download has one part", NULL);
 	if (op->if_match && !uses(s->template, "versions"))
 		return rule_broken(why, why_len, s, "never uses", "versions");
 	if (op->paged && !uses(s->template, "limit"))

@@ -36,13 +36,17 @@ struct stream {
 	size_t left; /* BY_LENGTH: bytes that are still owed */
 	bool begun;  /* a chunk went before: its CR LF is owed */
 	bool ended;
+	bool waiting; /* for its source: nothing of it is in the queue */
+	bool closes;  /* the connection, at its end */
 	char frame[FRAME_LEN]; /* in the send queue, before its chunk */
 };
 
 static void push(struct stream *s);
+static void stand_by(struct stream *s);
 static void push_frame(struct stream *s, size_t len);
 static int drained(struct netbuf *nb);
 static void finish(struct stream *s);
+static void stream_gone(void *arg);
 
 void
 stream_send(struct http_request *req, int status, size_t len,
@@ -60,7 +64,7 @@ stream_send(struct http_request *req, int status, size_t len,
 	s->c = req->owner;
 	s->source = source;
 	s->left = len;
-	front_hold(s->c, true);
+	front_hold(s->c, stream_gone, s);
 
 	if (len == 0) {
 		req->flags |= HTTP_REQUEST_NO_CONTENT_LENGTH;
@@ -83,9 +87,13 @@ static void
 push(struct stream *s)
 {
 	const char *chunk = NULL;
-	size_t len = s->source.next(s->source.state, &chunk);
+	size_t len = s->source.next(s->source.state, s, &chunk);
 	struct netbuf *nb;
 
+	if (len == STREAM_WAIT) {
+		stand_by(s);
+		return;
+	}
 	if (s->framing == BY_LENGTH) {
 		if (len > s->left)
 			len = s->left;
@@ -109,6 +117,41 @@ push(struct stream *s)
 	} else if (s->framing != BY_CHUNKS) {
 		finish(s);
 	}
+}
+
+/* Kore closes a connection with CONN_CLOSE_EMPTY as soon as its queue is
+ * empty (net.c:net_send_flush), which it is now. */
+static void
+stand_by(struct stream *s)
+{
+	s->waiting = true;
+	if ((s->c->flags & CONN_CLOSE_EMPTY) != 0)
+		s->closes = true;
+	s->c->flags &= (u_int16_t)~CONN_CLOSE_EMPTY;
+}
+
+void
+stream_resume(struct stream *s)
+{
+	struct connection *c = s->c;
+
+	s->waiting = false;
+	push(s);
+	if (c->state == CONN_STATE_ESTABLISHED && !net_send_flush(c))
+		kore_connection_disconnect(c);
+}
+
+/* The connection ends. What is in its queue is given back by drained(),
+ * later; a stream that waits has nothing there. */
+static void
+stream_gone(void *arg)
+{
+	struct stream *s = arg;
+
+	if (!s->waiting)
+		return;
+	s->source.done(s->source.state);
+	free(s);
 }
 
 /* The line before a chunk, and the end of the one before (RFC 9112 7.1). */
@@ -150,11 +193,13 @@ drained(struct netbuf *nb)
 static void
 finish(struct stream *s)
 {
+	front_hold(s->c, NULL, NULL);
+	if (s->closes)
+		s->c->flags |= CONN_CLOSE_EMPTY;
 	if (s->framing == BY_LENGTH && s->left > 0) {
 		log_error("stream_short", LOG_INT("missing", s->left));
 		kore_connection_disconnect(s->c);
 	} else {
-		front_hold(s->c, false);
 		front_rearm(s->c);
 	}
 	s->source.done(s->source.state);

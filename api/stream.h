@@ -7,16 +7,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct http_request;
+struct stream;
+
+/* The next chunk is not there yet: stream_resume() will say when. */
+#define STREAM_WAIT SIZE_MAX
 
 /*
  * Where a stream's bytes come from. next gives the next chunk (borrowed
- * until it is called again or done is) and its length; 0 ends the stream.
- * done is called once, also when the client leaves early.
+ * until it is called again or done is) and its length; 0 ends the stream, or
+ * breaks it off if its length was promised. It may say STREAM_WAIT instead
+ * and must then see to one stream_resume() from the event loop, never from
+ * inside next. done is called once, also when the client leaves early; the
+ * stream is no more after it.
  */
 struct stream_source {
-	size_t (*next)(void *state, const char **chunk);
+	size_t (*next)(void *state, struct stream *stream, const char **chunk);
 	void (*done)(void *state);
 	void *state;
 };
@@ -28,5 +36,8 @@ struct stream_source {
  */
 void stream_send(struct http_request *req, int status, size_t len,
     struct stream_source source);
+
+/* What a source let its stream wait for is there. */
+void stream_resume(struct stream *stream);
 
 #endif

@@ -76,15 +76,30 @@ after_index(const char *name)
 	return (size_t)(name[6] - '0');
 }
 
+/* What is known of an upload (upload.h). */
+static const struct {
+	const char *name, *type;
+} of_upload[] = {
+	{ "media_type", "text" },
+	{ "size", "bigint" },
+	{ "sha256", "text" },
+	{ "stripped", "boolean" },
+	{ "width", "bigint" },
+	{ "height", "bigint" },
+};
+
 static const char *
-type_of_body(const struct operation *op)
+type_of_body(const struct operation *op, const char *name)
 {
 	switch (op->body_kind) {
 	case BODY_JSON:
 	case BODY_MERGE_PATCH:
-		return "jsonb";
+		return strcmp(name, "body") == 0 ? "jsonb" : NULL;
 	case BODY_UPLOAD:
-		return "bytea";
+		for (size_t i = 0; i < N_ELEMENTS(of_upload); i++)
+			if (strcmp(of_upload[i].name, name) == 0)
+				return of_upload[i].type;
+		return NULL;
 	case BODY_NONE:
 	case BODY_FORM:
 		break;
@@ -96,13 +111,14 @@ static const char *
 type_of(const struct operation *op, const char *name, size_t sort)
 {
 	size_t after = after_index(name);
+	const char *type = type_of_body(op, name);
 
+	if (type != NULL)
+		return type;
 	for (size_t i = 0; i < op->n_parameters; i++)
 		if (op->parameters[i].in != IN_HEADER &&
 		    strcmp(op->parameters[i].name, name) == 0)
 			return op->parameters[i].pg_type;
-	if (strcmp(name, "body") == 0)
-		return type_of_body(op);
 	if (strcmp(name, "versions") == 0)
 		return op->if_match ? "bigint[]" : NULL;
 	if (strcmp(name, "limit") == 0)

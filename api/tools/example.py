@@ -123,7 +123,7 @@ class Examples:
         """The record as a request leaves it."""
         made = self.make(schema)
         properties = self.follow(schema).get("properties", {})
-        if isinstance(made, dict):
+        if isinstance(made, dict) and "example" not in self.follow(schema):
             made.update({k: v for k, v in shown.items() if k in properties})
             if shown.get("to") in self.follow(properties.get("status", {})).get("enum", []):
                 made["status"] = shown["to"]

@@ -305,6 +305,201 @@ INSERT INTO rule (programme_id, match_site_id, match_tenure, match_theme, match_
     (:'programme', NULL, NULL, 'community_life', NULL, :'service_policy', ARRAY[:'centre']::uuid[], 30, 'calendar', 0, '2007-07-12', NULL);
 RESET ROLE;
 
+-- Issues: what walks, meetings and residents' relays have brought up ------------------
+
+RESET ROLE;
+SELECT gusp_demo.employ(w.name, m.id)
+FROM (VALUES ('centre', :'centre'), ('voisins', :'voisins'), ('ensemble', :'ensemble'),
+             ('council', :'council'), ('state', :'state'), ('arenes', :'arenes')) AS w (name, actor)
+JOIN member AS m ON m.programme_id = :'programme' AND m.actor_id = w.actor::uuid;
+
+-- Somebody reports something, so many days ago.
+CREATE OR REPLACE FUNCTION gusp_demo.report(who text, quartier text, site text, days int, place text, said jsonb) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM gusp_demo.act(who);
+    PERFORM gusp.create_issue(gusp.uuid7(), said || jsonb_strip_nulls(jsonb_build_object(
+            'quartier_id', (SELECT q.id FROM gusp.quartier AS q WHERE q.programme_id = gusp.caller_programme() AND q.slug = quartier),
+            'site_id', (SELECT t.id FROM gusp.site AS t WHERE t.programme_id = gusp.caller_programme() AND t.name = site),
+            'recurrence_of_id', (SELECT i.id FROM gusp.issue AS i
+                                 WHERE i.programme_id = gusp.caller_programme() AND i.title = said ->> 'again'),
+            'occurred_at', now() - days * interval '1 day',
+            'geometry', CASE WHEN place IS NOT NULL THEN jsonb_build_object(
+                'type', 'Point', 'coordinates', ('[' || place || ']')::jsonb) END)) - 'again',
+        gusp.caller_origin());
+    PERFORM set_config('role', 'none', true);
+END $$;
+
+-- Somebody moves an issue. Actors and the master are told by their names; due
+-- and the other days by how far they are from today.
+CREATE OR REPLACE FUNCTION gusp_demo.step(who text, title text, wanted text, said jsonb DEFAULT '{}') RETURNS void
+LANGUAGE plpgsql AS $$
+#variable_conflict use_variable
+DECLARE
+    issue uuid;
+BEGIN
+    PERFORM gusp_demo.act(who);
+    SELECT i.id INTO STRICT issue FROM gusp.issue AS i WHERE i.programme_id = gusp.caller_programme() AND i.title = title;
+    PERFORM gusp.move('issue', issue, NULL, jsonb_build_object('to', wanted) || (said - 'details') || jsonb_build_object(
+        'details', (SELECT coalesce(jsonb_object_agg(d.key, CASE
+                WHEN d.key LIKE '%\_on' THEN to_jsonb(gusp.today() + d.value::int)
+                WHEN d.key IN ('lead_actor_id', 'suggested_actor_id') THEN (
+                    SELECT to_jsonb(a.id) FROM gusp.actor AS a
+                    WHERE a.programme_id = gusp.caller_programme() AND a.name = d.value #>> '{}')
+                WHEN d.key = 'master_id' THEN (
+                    SELECT to_jsonb(i.id) FROM gusp.issue AS i
+                    WHERE i.programme_id = gusp.caller_programme() AND i.title = d.value #>> '{}')
+                ELSE d.value END), '{}')
+            FROM jsonb_each(said -> 'details') AS d)));
+    PERFORM set_config('role', 'none', true);
+END $$;
+
+-- Canourgues: several owners, shared grounds, dangerous traffic.
+SELECT gusp_demo.report(r.who, 'canourgues', r.site, r.days, r.place,
+    jsonb_build_object('title', r.title, 'category', r.category, 'theme', r.theme, 'severity', r.severity) || r.more)
+FROM (VALUES
+    ('ensemble', 'Cœur d’îlot des Tilleuls', 60, '5.1052,43.6461', 'Dalle piétonne affaissée au cœur de l’îlot', 'outdoor_upkeep', 'outdoor_upkeep', 'high', '{"nature": "investment", "origin_kind": "resident_relay"}'::jsonb),
+    ('ensemble', 'Cœur d’îlot des Tilleuls', 58, '5.1050,43.6462', 'Bacs débordants au pied du bâtiment B', 'bulky_waste', 'outdoor_upkeep', 'normal', '{"nature": "maintenance"}'),
+    ('city', 'Cœur d’îlot des Tilleuls', 40, '5.1053,43.6460', 'Bancs cassés au cœur de l’îlot', 'furniture_play_areas', 'outdoor_design', 'low', '{"origin_kind": "walk"}'),
+    ('ensemble', 'Avenue des Tilleuls', 12, '5.1064,43.6448', 'Traversée dangereuse devant le centre social', 'dangerous_traffic', 'mobility', 'danger', '{"nature": "investment", "origin_kind": "resident_relay", "description": "Les voitures ne ralentissent pas ; la traversée n’est ni éclairée ni surélevée."}'),
+    ('centre', 'Avenue des Tilleuls', 10, '5.1064,43.6448', 'Passage piéton effacé avenue des Tilleuls', 'dangerous_traffic', 'mobility', 'high', '{}'),
+    ('centre', 'Avenue des Tilleuls', 9, '5.1066,43.6449', 'Voitures rapides devant le centre social', 'dangerous_traffic', 'mobility', 'high', '{}'),
+    ('levant', 'Avenue des Tilleuls', 35, '5.1045,43.6449', 'Deux lampadaires éteints avenue des Tilleuls', 'lighting', 'outdoor_upkeep', 'normal', '{"nature": "maintenance"}'),
+    ('state', 'Avenue des Tilleuls', 33, '5.1038,43.6449', 'Épave sur le trottoir de l’avenue', 'abandoned_vehicles', 'outdoor_upkeep', 'normal', '{}'),
+    ('city', 'Avenue des Tilleuls', 30, '5.1080,43.6447', 'Trottoir défoncé par les racines', 'roads', 'outdoor_upkeep', 'normal', '{"origin_kind": "walk", "nature": "investment"}'),
+    ('ensemble', 'Bâtiment A des Tilleuls', 28, '5.1044,43.6457', 'Ascenseur en panne au bâtiment A', 'lift', 'building_repair', 'high', '{"nature": "maintenance"}'),
+    ('ensemble', 'Bâtiment B des Tilleuls', 27, '5.1058,43.6456', 'Porte d’entrée forcée au bâtiment B', 'access_doors', 'building_repair', 'high', '{"nature": "maintenance"}'),
+    ('ensemble', 'Bâtiment C des Tilleuls', 26, '5.1060,43.6466', 'Hall et boîtes aux lettres dégradés au bâtiment C', 'common_areas', 'rental_management', 'normal', '{}'),
+    ('crau', 'Bâtiment C des Tilleuls', 20, '5.1060,43.6466', 'Présence de rats dans les caves du bâtiment C', 'pests', 'rental_management', 'high', '{"visibility": "confidential"}'),
+    ('levant', 'Bâtiment A des Tilleuls', 15, NULL, 'Reprise de l’étanchéité à chiffrer au bâtiment A', 'common_areas', 'building_repair', 'normal', '{"visibility": "internal", "nature": "investment"}'),
+    ('city', 'Cœur d’îlot des Tilleuls', 8, '5.1049,43.6463', 'Tags sur le mur du cœur d’îlot', 'graffiti', 'outdoor_upkeep', 'low', '{"origin_kind": "walk"}'),
+    ('centre', NULL, 6, '5.1071,43.6461', 'Occupation bruyante le soir près du centre social', 'tranquillity', 'tranquillity', 'normal', '{"visibility": "confidential", "nature": "behaviour"}'),
+    ('arenes', 'Îlot des Tilleuls', 5, '5.1055,43.6466', 'Stationnement anarchique autour de l’îlot', 'parking', 'mobility', 'normal', '{"origin_kind": "meeting", "nature": "behaviour"}')
+) AS r (who, site, days, place, title, category, theme, severity, more);
+
+-- Monaque: residents who mobilise, and demands on their dwellings that come back.
+SELECT gusp_demo.report(r.who, 'monaque', r.site, r.days, r.place,
+    jsonb_build_object('title', r.title, 'category', r.category, 'theme', r.theme, 'severity', r.severity) || r.more)
+FROM (VALUES
+    ('voisins', 'Résidence de la Monaque', 300, '5.0929,43.6315', 'Volets qui ne ferment plus, entrée 1', 'dwelling', 'building_repair', 'normal', '{"component": "shutters", "nature": "investment", "origin_kind": "resident_relay"}'::jsonb),
+    ('voisins', 'Résidence de la Monaque', 298, '5.0929,43.6315', 'Balcons fissurés, façade sud', 'dwelling', 'building_repair', 'high', '{"component": "balconies", "nature": "investment", "origin_kind": "resident_relay"}'),
+    ('voisins', 'Résidence de la Monaque', 295, '5.0929,43.6315', 'Logements froids faute d’isolation', 'dwelling', 'building_repair', 'high', '{"component": "insulation", "nature": "investment", "origin_kind": "resident_relay"}'),
+    ('voisins', 'Résidence de la Monaque', 290, '5.0929,43.6315', 'Sanitaires vétustes', 'dwelling', 'building_repair', 'normal', '{"component": "sanitary", "nature": "investment", "origin_kind": "resident_relay"}'),
+    ('voisins', 'Résidence de la Monaque', 45, '5.0930,43.6315', 'Volets bloqués, entrée 3', 'dwelling', 'building_repair', 'normal', '{"component": "shutters", "again": "Volets qui ne ferment plus, entrée 1"}'),
+    ('voisins', 'Résidence de la Monaque', 44, '5.0931,43.6316', 'Volets arrachés par le vent, entrée 5', 'dwelling', 'building_repair', 'high', '{"component": "shutters", "again": "Volets qui ne ferment plus, entrée 1"}'),
+    ('voisins', 'Résidence de la Monaque', 42, '5.0927,43.6314', 'Éclats de béton sous les balcons', 'dwelling', 'building_repair', 'danger', '{"component": "balconies", "again": "Balcons fissurés, façade sud"}'),
+    ('voisins', 'Résidence de la Monaque', 38, '5.0926,43.6315', 'Courants d’air aux fenêtres du nord', 'dwelling', 'building_repair', 'normal', '{"component": "insulation", "again": "Logements froids faute d’isolation"}'),
+    ('voisins', 'Résidence de la Monaque', 37, '5.0928,43.6316', 'Fuites aux sanitaires, entrée 2', 'dwelling', 'building_repair', 'high', '{"component": "sanitary", "again": "Sanitaires vétustes"}'),
+    ('voisins', 'Aire de jeux de la Monaque', 33, '5.0940,43.6321', 'Balançoire sans assise à l’aire de jeux', 'furniture_play_areas', 'outdoor_upkeep', 'high', '{"nature": "maintenance"}'),
+    ('city', 'Aire de jeux de la Monaque', 32, '5.0940,43.6321', 'Sol souple usé à l’aire de jeux', 'furniture_play_areas', 'outdoor_upkeep', 'normal', '{"origin_kind": "walk", "nature": "investment"}'),
+    ('voisins', 'Parking du Mail', 25, '5.0953,43.6316', 'Parking du Mail sans éclairage', 'lighting', 'outdoor_upkeep', 'high', '{}'),
+    ('levant', 'Résidence de la Monaque', 18, '5.0924,43.6313', 'Encombrants au pied de la résidence', 'bulky_waste', 'outdoor_upkeep', 'normal', '{}'),
+    ('voisins', NULL, 14, '5.0945,43.6325', 'Jeunes et anciens se disputent la placette', 'cohabitation', 'living_together', 'normal', '{"nature": "behaviour", "description": "Les âges n’ont pas les mêmes heures ; chacun demande un endroit à soi."}'),
+    ('centre', NULL, 7, '5.0938,43.6330', 'Les travaux du Mail ne sont pas annoncés', 'information', 'participation', 'low', '{"nature": "information"}')
+) AS r (who, site, days, place, title, category, theme, severity, more);
+
+-- Bressons Blazots: degraded grounds, dilapidated housing.
+SELECT gusp_demo.report(r.who, 'bressons-blazots', r.site, r.days, r.place,
+    jsonb_build_object('title', r.title, 'category', r.category, 'theme', r.theme, 'severity', r.severity) || r.more)
+FROM (VALUES
+    ('council', 'Square des Blazots', 80, '5.0874,43.6414', 'Allées boueuses au square des Blazots', 'outdoor_upkeep', 'outdoor_upkeep', 'normal', '{"nature": "investment"}'::jsonb),
+    ('council', 'Square des Blazots', 75, '5.0872,43.6415', 'Arbres morts au square des Blazots', 'green_spaces', 'outdoor_upkeep', 'high', '{"nature": "maintenance"}'),
+    ('city', 'Square des Blazots', 50, '5.0876,43.6413', 'Corbeilles arrachées au square', 'cleanliness', 'outdoor_upkeep', 'low', '{"origin_kind": "walk"}'),
+    ('city', 'Square des Blazots', 50, '5.0870,43.6416', 'Pelouse non tondue au square', 'green_spaces', 'outdoor_upkeep', 'low', '{"origin_kind": "walk"}'),
+    ('city', 'Square des Blazots', 50, '5.0873,43.6417', 'Fontaine à sec au square', 'furniture_play_areas', 'outdoor_upkeep', 'low', '{"origin_kind": "walk", "nature": "information"}'),
+    ('council', 'Résidence des Bressons', 48, '5.0864,43.6424', 'Infiltrations en toiture', 'common_areas', 'building_repair', 'high', '{"nature": "investment"}'),
+    ('council', 'Résidence des Bressons', 47, '5.0866,43.6425', 'Chauffage en panne dans deux entrées', 'dwelling', 'building_repair', 'high', '{"component": "heating"}'),
+    ('council', 'Résidence des Bressons', 46, '5.0863,43.6426', 'Moisissures dans les logements du rez-de-chaussée', 'dwelling', 'building_repair', 'high', '{"component": "damp"}'),
+    ('crau', 'Résidence des Bressons', 22, '5.0868,43.6421', 'Locaux poubelles vandalisés', 'common_areas', 'rental_management', 'normal', '{}'),
+    ('centre', NULL, 16, '5.0890,43.6405', 'Pas de lieu pour se réunir aux Blazots', 'social_ties', 'associations', 'normal', '{"nature": "investment"}'),
+    ('arenes', 'Résidence des Bressons', 11, '5.0860,43.6427', 'Rampe d’accès glissante', 'access_doors', 'building_repair', 'danger', '{"origin_kind": "walk"}'),
+    ('state', NULL, 4, '5.0882,43.6412', 'Panneau d’information illisible', 'information', 'participation', 'low', '{"nature": "information"}'),
+    ('council', NULL, 3, '5.0851,43.6431', 'Déchets verts déposés derrière la résidence', 'bulky_waste', 'outdoor_upkeep', 'normal', '{}')
+) AS r (who, site, days, place, title, category, theme, severity, more);
+
+-- The city classifies what has waited, all but the latest.
+SELECT gusp_demo.step(CASE WHEN i.n % 7 = 0 THEN 'arenes' ELSE 'city' END, i.title, 'qualified')
+FROM (SELECT i.title, row_number() OVER (ORDER BY i.id) AS n
+      FROM issue AS i
+      WHERE i.programme_id = :'programme' AND i.occurred_at < now() - interval '9 days'
+        AND i.visibility IN ('public', 'partners')
+        AND i.title NOT IN ('Passage piéton effacé avenue des Tilleuls', 'Fontaine à sec au square')) AS i;
+SELECT gusp_demo.step('city', 'Présence de rats dans les caves du bâtiment C', 'qualified');
+
+-- The slab of the îlot: two owners in turn say it is not theirs; a meeting will decide.
+SELECT gusp_demo.step(s.who, 'Dalle piétonne affaissée au cœur de l’îlot', s.wanted, s.said)
+FROM (VALUES
+    ('city', 'assigned', '{"details": {"lead_actor_id": "Habitat du Levant", "due_on": 20, "contributors": []}}'::jsonb),
+    ('levant', 'qualified', '{"comment": "La dalle est hors de notre parcelle.", "details": {"decline_reason": "not_my_land", "suggested_actor_id": "Logis des Alpilles"}}'),
+    ('city', 'assigned', '{"details": {"lead_actor_id": "Logis des Alpilles", "due_on": 20, "contributors": []}}'),
+    ('alpilles', 'qualified', '{"comment": "Le bornage de 1974 place la dalle sur le domaine public.", "details": {"decline_reason": "not_my_land", "suggested_actor_id": "Services techniques"}}')
+) AS s (who, wanted, said);
+
+-- The dangerous crossing: the rule names who leads; two more reports of it are one.
+SELECT gusp_demo.step(s.who, s.title, s.wanted, s.said)
+FROM (VALUES
+    ('city', 'Traversée dangereuse devant le centre social', 'assigned', '{}'::jsonb),
+    ('city', 'Traversée dangereuse devant le centre social', 'accepted', '{}'),
+    ('city', 'Traversée dangereuse devant le centre social', 'planned', '{"details": {"planned_on": 12}}'),
+    ('city', 'Passage piéton effacé avenue des Tilleuls', 'duplicate', '{"details": {"master_id": "Traversée dangereuse devant le centre social"}}'),
+    ('city', 'Voitures rapides devant le centre social', 'duplicate', '{"details": {"master_id": "Traversée dangereuse devant le centre social"}}'),
+    -- Done by a service of the city, verified by an association of the quartier.
+    ('city', 'Deux lampadaires éteints avenue des Tilleuls', 'assigned', '{}'),
+    ('city', 'Deux lampadaires éteints avenue des Tilleuls', 'accepted', '{}'),
+    ('city', 'Deux lampadaires éteints avenue des Tilleuls', 'treated', '{"details": {"evidence": [{"kind": "work_order", "external_ref": "BT-ECL-118", "note": "Deux lampes remplacées"}]}}'),
+    ('ensemble', 'Deux lampadaires éteints avenue des Tilleuls', 'resolved', '{"comment": "Vu allumés deux soirs de suite"}'),
+    -- Done by a bailleur, verified by the city.
+    ('city', 'Ascenseur en panne au bâtiment A', 'assigned', '{"details": {"lead_actor_id": "Habitat du Levant", "due_on": 3}}'),
+    ('levant', 'Ascenseur en panne au bâtiment A', 'accepted', '{}'),
+    ('levant', 'Ascenseur en panne au bâtiment A', 'treated', '{"details": {"evidence": [{"kind": "invoice", "external_ref": "F-2291"}]}}'),
+    ('city', 'Ascenseur en panne au bâtiment A', 'resolved', '{}'),
+    -- Said to be done; not yet, say the residents.
+    ('city', 'Porte d’entrée forcée au bâtiment B', 'assigned', '{"details": {"lead_actor_id": "Logis des Alpilles", "due_on": 6}}'),
+    ('alpilles', 'Porte d’entrée forcée au bâtiment B', 'accepted', '{}'),
+    ('alpilles', 'Porte d’entrée forcée au bâtiment B', 'treated', '{"details": {"evidence": [{"kind": "photo_after", "external_ref": "IMG-7741"}]}}'),
+    ('ensemble', 'Porte d’entrée forcée au bâtiment B', 'in_progress', '{"comment": "La serrure ne tient pas."}'),
+    -- Late: accepted, its day passed.
+    ('city', 'Hall et boîtes aux lettres dégradés au bâtiment C', 'assigned', '{"details": {"lead_actor_id": "Toits de la Crau", "due_on": -6}}'),
+    ('crau', 'Hall et boîtes aux lettres dégradés au bâtiment C', 'accepted', '{}'),
+    ('city', 'Présence de rats dans les caves du bâtiment C', 'assigned', '{"details": {"lead_actor_id": "Toits de la Crau", "due_on": 8}}'),
+    ('crau', 'Présence de rats dans les caves du bâtiment C', 'accepted', '{}'),
+    ('city', 'Épave sur le trottoir de l’avenue', 'assigned', '{}'),
+    -- Monaque: the balconies first; the rest is planned, or waits for its budget.
+    ('city', 'Éclats de béton sous les balcons', 'assigned', '{"details": {"lead_actor_id": "Habitat du Levant", "due_on": 2}}'),
+    ('levant', 'Éclats de béton sous les balcons', 'accepted', '{"comment": "Purge des bétons et filets cette semaine."}'),
+    ('levant', 'Éclats de béton sous les balcons', 'in_progress', '{}'),
+    ('city', 'Volets qui ne ferment plus, entrée 1', 'assigned', '{"details": {"lead_actor_id": "Habitat du Levant", "due_on": 90}}'),
+    ('levant', 'Volets qui ne ferment plus, entrée 1', 'accepted', '{}'),
+    ('levant', 'Volets qui ne ferment plus, entrée 1', 'planned', '{"details": {"planned_on": 60}}'),
+    ('city', 'Sanitaires vétustes', 'assigned', '{"details": {"lead_actor_id": "Habitat du Levant", "due_on": 120}}'),
+    ('levant', 'Sanitaires vétustes', 'accepted', '{}'),
+    ('levant', 'Sanitaires vétustes', 'on_hold', '{"reason_code": "budget", "comment": "Inscrit au plan de travaux de l’an prochain.", "details": {"review_on": 45}}'),
+    ('city', 'Balançoire sans assise à l’aire de jeux', 'assigned', '{}'),
+    ('city', 'Balançoire sans assise à l’aire de jeux', 'accepted', '{}'),
+    ('city', 'Balançoire sans assise à l’aire de jeux', 'treated', '{"details": {"evidence": [{"kind": "photo_after", "external_ref": "IMG-8107"}]}}'),
+    -- Bressons Blazots.
+    ('city', 'Arbres morts au square des Blazots', 'assigned', '{}'),
+    ('city', 'Arbres morts au square des Blazots', 'accepted', '{}'),
+    ('city', 'Arbres morts au square des Blazots', 'in_progress', '{}'),
+    ('city', 'Infiltrations en toiture', 'assigned', '{"details": {"lead_actor_id": "Toits de la Crau", "due_on": -15}}'),
+    ('city', 'Infiltrations en toiture', 'qualified', '{"comment": "Sans réponse à l’échéance."}'),
+    ('city', 'Infiltrations en toiture', 'assigned', '{"details": {"lead_actor_id": "Toits de la Crau", "due_on": 15}}'),
+    ('city', 'Fontaine à sec au square', 'no_action', '{"reason_code": "out_of_use", "details": {"public_explanation": "La fontaine est hors service depuis la sécheresse ; une plantation la remplacera au printemps."}}')
+) AS s (who, title, wanted, said);
+RESET ROLE;
+
+-- What is said of them.
+SELECT gusp_demo.act('levant');
+INSERT INTO comment (programme_id, noun, target_id, text, visibility)
+SELECT :'programme', 'issue', i.id, c.text, c.visibility
+FROM (VALUES
+    ('Dalle piétonne affaissée au cœur de l’îlot', 'Nous pouvons prendre part aux travaux si les trois bailleurs y viennent.', 'partners'),
+    ('Dalle piétonne affaissée au cœur de l’îlot', 'Plafond à proposer en réunion : un tiers du devis.', 'internal'),
+    ('Éclats de béton sous les balcons', 'Les pieds de façade sont fermés au public.', 'public')
+) AS c (title, text, visibility)
+JOIN issue AS i ON i.programme_id = :'programme' AND i.title = c.title;
+RESET ROLE;
+
 -- Memberships to log in with; the clients that entered all this are done --------------
 
 INSERT INTO gusp_demo.member (role, membership_id)
@@ -323,7 +518,8 @@ UPDATE auth.client AS c
 SET status = 'revoked', revoked_at = now()
 FROM gusp_demo.client AS d
 WHERE c.id = d.client_id;
-DROP FUNCTION gusp_demo.act(text), gusp_demo.employ(text, uuid);
+DROP FUNCTION gusp_demo.act(text), gusp_demo.employ(text, uuid),
+    gusp_demo.report(text, text, text, int, text, jsonb), gusp_demo.step(text, text, text, jsonb);
 DROP TABLE gusp_demo.client;
 
 COMMIT;

@@ -52,7 +52,7 @@ class Answer:
         self.status = response.status_code
         self.headers = response.headers
         self.body = response.content
-        self.text = response.text
+        self.response = response
         self.method = method
         self.path = path
         self.etag = response.headers.get("etag")
@@ -63,6 +63,11 @@ class Answer:
                 self.url = self.url[:-len("/transitions")]
         elif "://" in self.url:
             self.url = "/" + self.url.split("://", 1)[1].split("/", 1)[1]
+
+    @property
+    def text(self):
+        """The body as text: not of a file, whose coding would be guessed."""
+        return self.response.text
 
     @property
     def json(self):

@@ -3,14 +3,16 @@ another's and hidden from it: the server does what access_table.py says."""
 
 import re
 import types
+import uuid
 
 import pytest
 
 from access_table import PUBLIC, ROLES, TABLE
-from world import World, claims, mark, unique
+from world import JPEG, World, claims, mark, unique
 
 RELATIONS = ("own", "other", "hidden")
 RESTRICTED = ("bailleur", "association")
+REPORTERS = ("city", "bailleur", "bailleur_b", "association", "institution", "mandated")
 BEFORE_THE_ROW = ("role", "401")
 
 # What refuses is told by its code: the contract's roles, or the row's rights.
@@ -138,9 +140,58 @@ def sites(s, role):
     return seen(own, s.public_sites + [s.private_site["bailleur_b"]], hidden)
 
 
+def issues(s, role):
+    """Its own, internal or not; what others share; what is not for it."""
+    own = [s.issue[role], s.internal_issue[role]] if role in REPORTERS else []
+    hidden = [s.elsewhere_issue] + [url for name, url in s.internal_issue.items() if name != role]
+    other = [s.issue["bailleur_b"]]
+    if role in RESTRICTED:
+        hidden.append(s.far_issue)
+    elif role != "city":
+        other.append(s.far_issue)
+    if role == "auditor":
+        other.append(s.confidential_issue)
+    elif role != "city":
+        hidden.append(s.confidential_issue)
+    return seen(own, other, hidden)
+
+
+def fresh_issues(s, role):
+    """Issues that nothing has happened to yet: a step cannot be taken back."""
+    found, w = issues(s, role), s.world
+    if role in REPORTERS:
+        found["own"] = [w.issue(by=role).url]
+    found["other"] = [w.issue(by="bailleur_b").url]
+    return found
+
+
+def comments(s, role):
+    own = [s.comment[role], s.internal_comment[role]] if role in s.comment else []
+    hidden = [url for name, url in s.internal_comment.items() if name != role] + [s.elsewhere_comment]
+    if role not in ("city", "auditor"):
+        hidden.append(s.confidential_comment)
+    if role in RESTRICTED:
+        hidden.append(s.far_comment)
+    return seen(own, [s.comment["bailleur_b"]], hidden)
+
+
+def fresh_comments(s, role):
+    found = comments(s, role)
+    if role in s.comment:
+        found["own"] = [s.world.comment(s.shared_issue, by=role).url]
+    return found
+
+
+def documents(s, role):
+    hidden = [url for name, url in s.internal_document.items() if name != role] + [s.elsewhere_document]
+    own = [found[role] for found in (s.document, s.internal_document) if role in found]
+    return seen(own, [s.document["bailleur_b"]], hidden)
+
+
 OBJECTS = {
-    "actor": actors, "contact": contacts, "context": contexts, "funding": fundings,
-    "member": members, "objective": objectives, "programme": programmes, "quartier": quartiers,
+    "actor": actors, "comment": comments, "contact": contacts, "context": contexts, "document": documents,
+    "funding": fundings,
+    "issue": issues, "member": members, "objective": objectives, "programme": programmes, "quartier": quartiers,
     "rule": rules, "site": sites, "term": terms,
 }
 
@@ -153,15 +204,18 @@ LISTS = {
     "context_list": lambda s, role: {k: [u + "/context" for u in v] for k, v in quartiers(s, role).items()},
     "vocabulary_read": lambda s, role: seen(own=["/v1/vocabularies/themes"]),
     "term_list": lambda s, role: seen(own=["/v1/vocabularies/themes/terms"]),
+    "comment_list": lambda s, role: {k: [u + "/comments" for u in v] for k, v in issues(s, role).items()},
 }
 
 # What a change changes, and where a transition leads and how it is undone.
 CHANGES = {
-    "actor": "service_type", "contact": "function", "context": "text", "funding": "note",
-    "member": "mandate_ref", "objective": "text", "programme": "method", "quartier": "name",
+    "actor": "service_type", "comment": "text", "contact": "function", "context": "text", "document": "title",
+    "funding": "note",
+    "issue": "description", "member": "mandate_ref", "objective": "text", "programme": "method", "quartier": "name",
     "rule": "source", "site": "name", "term": "label_fr",
 }
-MOVES = {"programme": "closed", "member": "ended"}
+MOVES = {"programme": "closed", "member": "ended", "issue": "qualified", "comment": "redacted"}
+ONE_WAY = ("member", "issue", "comment")
 
 
 def naming(path, body, key):
@@ -195,7 +249,21 @@ def new_sites(s, role):
     return seen([(path, mine)], [(path, b) for b in others], [(path, b) for b in hidden])
 
 
+def new_documents(s, role):
+    """On nothing, on an issue that is seen, on one that is not."""
+    def of(issue):
+        return s.world.document_path(target_type="issue", target_id=issue.rsplit("/", 1)[1]), None
+
+    return seen([(s.world.document_path(), None)], [of(s.issue["city"])], [of(s.elsewhere_issue)])
+
+
+def create(client, path, body):
+    return client.post(path, body) if body is not None else client.post(
+        path, data=JPEG, content_type="image/jpeg")
+
+
 NEW = {
+    "document": new_documents,
     "actor": naming("/v1/actors", lambda w: w.actor_body(), "parent_id"),
     "contact": naming("/v1/contacts", lambda w: w.contact_body(), "actor_id"),
     "funding": naming("/v1/funding", lambda w: w.funding_body(), "funder_actor_id"),
@@ -212,6 +280,10 @@ NEW = {
                                 for k, v in quartiers(s, role).items()},
     "quartier": lambda s, role: seen(own=[("/v1/quartiers", {"name": unique("Quartier")})]),
     "term": lambda s, role: seen(own=[("/v1/vocabularies/themes/terms", s.world.term_body())]),
+    "issue": lambda s, role: {k: [("/v1/issues", s.world.issue_body(quartier_id=u.rsplit("/", 1)[1])) for u in v]
+                              for k, v in quartiers(s, role).items()},
+    "comment": lambda s, role: {k: [(u + "/comments", s.world.comment_body()) for u in v]
+                                for k, v in issues(s, role).items()},
 }
 
 
@@ -242,6 +314,21 @@ def filled(world, elsewhere, admin):
     s.far_site = w.site(quartier_id=w.far).url
     s.far_private_site = w.site(by="bailleur_wide", quartier_id=w.far, tenure="bailleur_private",
                                 owner_actor_id=w.actor["bailleur_wide"]).url
+    s.issue = {name: w.issue(by=name).url for name in REPORTERS}
+    s.internal_issue = {name: w.issue(by=name, visibility="internal").url for name in REPORTERS}
+    s.shared_issue, confidential = w.issue(by="institution"), w.issue(visibility="confidential")
+    far = w.issue(quartier_id=w.far)
+    s.far_issue, s.confidential_issue = far.url, confidential.url
+    s.comment = {name: w.comment(s.shared_issue, by=name).url for name in (*REPORTERS, "facilitator")}
+    s.internal_comment = {name: w.comment(s.shared_issue, by=name, visibility="internal").url
+                          for name in (*REPORTERS, "facilitator")}
+    s.far_comment, s.confidential_comment = w.comment(far).url, w.comment(confidential).url
+    other = e.issue()
+    s.elsewhere_issue, s.elsewhere_comment = other.url, e.comment(other).url
+    s.document = {name: w.document(by=name).url
+                  for name in ("city", "bailleur", "bailleur_b", "association", "institution", "mandated")}
+    s.internal_document = {name: w.document(by=name, visibility="internal").url for name in s.document}
+    s.elsewhere_document = e.document().url
     s.elsewhere_contact, s.elsewhere_objective = e.contact().url, e.objective().url
     s.elsewhere_funding, s.elsewhere_rule = e.funding().url, e.rule().url
     s.elsewhere_term, s.elsewhere_context, s.elsewhere_site = e.term().url, e.context().url, e.site().url
@@ -271,14 +358,21 @@ def tries(scene, operation, role):
         plain = lambda s, r: seen(own=[path_of(scene, operation)])  # noqa: E731
         return each(LISTS.get(operation, plain)(scene, as_role), client.get)
     if verb == "create":
-        return each(NEW[noun](scene, as_role), lambda at: client.post(*at))
-    if operation == "member_transition":
-        found = ending_members(scene, as_role)
-    else:
-        found = OBJECTS[noun](scene, as_role)
+        return each(NEW[noun](scene, as_role), lambda at: create(client, *at))
+    if verb == "batch":
+        item = {**scene.world.issue_body(), "client_ref": str(uuid.uuid4()), "occurred_at": "2024-05-16T08:00:00Z"}
+        item.pop("severity")
+        return each(seen(own=[item]), lambda at: client.post("/v1/issue-batches", {"items": [at]}))
+    fresh = {"member_transition": ending_members, "issue_transition": fresh_issues,
+             "comment_transition": fresh_comments}
+    found = fresh.get(operation, OBJECTS[noun])(scene, as_role)
     return each(found, {
         "read": client.get,
+        "content": lambda url: client.get(url + "/content"),
         "history": lambda url: client.get(url + "/history"),
+        "assignments": lambda url: client.get(url + "/assignments"),
+        "proposal": lambda url: client.get(url + "/proposal"),
+        "similar": lambda url: client.get(url + "/similar"),
         "update": lambda url: client.patch(url, {CHANGES[noun]: unique()}, if_match="*"),
         "transition": lambda url: moved_and_back(client, noun, url),
     }[verb])
@@ -293,7 +387,7 @@ def path_of(scene, operation):
 def moved_and_back(client, noun, url):
     """Nothing remains of it, but for a member that is ended for good."""
     answer = client.move(url, MOVES.get(noun, "archived"), if_match="*")
-    if answer.status == 200 and noun != "member":
+    if answer.status == 200 and noun not in ONE_WAY:
         client.move(url, "active", if_match="*", comment="Essai terminé").expect(200)
     return answer
 

@@ -7,14 +7,18 @@ import uuid
 
 import pytest
 
-from world import World, mark, unique
+from world import World, in_days, mark, unique
 
 # How records are listed, all states of them, and where each is read.
 LISTS = {
     "actor": ("/v1/actors", "/v1/actors", "active,archived"),
     "contact": ("/v1/contacts", "/v1/contacts", "active,archived"),
     "context": (None, "/v1/context", "active,archived"),  # below each quartier
+    "comment": (None, "/v1/comments", None),  # below each issue
+    "document": ("/v1/documents", "/v1/documents", "active,archived"),
     "funding": ("/v1/funding", "/v1/funding", "active,archived"),
+    "issue": ("/v1/issues", "/v1/issues", "submitted,qualified,assigned,accepted,planned,in_progress,on_hold,"
+              "treated,resolved,duplicate,no_action,withdrawn"),
     "member": ("/v1/programmes/{programme}/members", "/v1/members", "active,ended"),
     "objective": ("/v1/programmes/{programme}/objectives", "/v1/objectives", "active,archived"),
     "programme": ("/v1/programmes", "/v1/programmes", "active,closed,archived"),
@@ -61,6 +65,24 @@ def world(as_admin, contract):
         w.contact(by=name, visibility="internal", name=unique(f"Interne {w.word}"))
         w.contact(by=name, visibility="partners", email=EMAIL, phone=PHONE)
         w.contact(by=name, visibility="public")
+        w.document(by=name)
+        w.document(by=name, visibility="internal")
+    issues = []
+    for name in ("city", "bailleur", "bailleur_b", "bailleur_wide", "association", "institution", "mandated"):
+        for visibility in ("public", "partners", "confidential", "internal"):
+            place = w.far if name == "bailleur_wide" else w.near
+            issues.append(w.issue(by=name, quartier_id=place, site_id=w.there[place], visibility=visibility,
+                                  geometry=w.point, title=unique(f"Constat {w.word}"),
+                                  external_refs=[{"actor_id": w.actor["city"], "ref": "2026-0017"}]))
+    for issue in [i for i in issues if i.json["visibility"] != "internal"]:
+        for visibility in ("public", "partners", "internal"):
+            w.comment(issue, visibility=visibility)
+        if issue.json["visibility"] == "partners":
+            moved = w.city.move(issue, "qualified").expect(200)
+            w.city.move(moved, "assigned", details={
+                "lead_actor_id": w.actor["bailleur_b"], "due_on": in_days(10)}).expect(200)
+    w.comment(issues[1], by="association", visibility="internal")
+    w.hidden_issue = issues[3].id  # internal to the city
     w.objective()
     w.funding(funder_actor_id=w.actor["bailleur_b"])
     w.service("bailleur_b")
@@ -72,7 +94,8 @@ def world(as_admin, contract):
 def elsewhere(as_admin, contract):
     """Another programme, with a record of each noun."""
     e = World(as_admin, contract, only=["bailleur", "auditor"])
-    e.contact(), e.context(), e.rule(), e.objective(), e.funding(), e.term("components")
+    e.comment(e.issue())
+    e.contact(), e.context(), e.document(), e.rule(), e.objective(), e.funding(), e.term("components")
     e.there = {"site": e.site(geometry={"type": "Point", "coordinates": [5.0972, 43.6401]}).id}
     return e
 
@@ -81,6 +104,9 @@ def listed(world, client, noun, **filters):
     """What a client finds in the list of a noun, in all states."""
     path, _, states = LISTS[noun]
     params = {"status": states, "limit": 200, **filters}
+    if noun == "comment":
+        return [item for issue in client.pages("/v1/issues", {"limit": 200})
+                for item in client.pages(f"/v1/issues/{issue['id']}/comments", {"limit": 200, **filters})]
     if noun != "context":
         return list(client.pages(path.format(programme=world.programme), params))
     seen = [quartier["id"] for quartier in client.pages("/v1/quartiers", {"limit": 200})]
@@ -119,18 +145,19 @@ def test_what_is_listed_is_read_alike_and_the_rest_is_not_found(world, database,
     items = {item["id"]: item for item in listed(world, client, noun)}
     there = all_ids(database, world, noun)
     assert set(items) <= there
-    assert items or noun in ("contact", "context")
+    assert items or noun in ("contact", "context", "comment")
     for id in there:
         answer = client.get(f"{url}/{id}")
         if id in items:
             assert answer.expect(200).json == items[id]
         else:
             answer.expect(404)
-            client.get(f"{url}/{id}/history").expect(404)
+            if noun != "comment":
+                client.get(f"{url}/{id}/history").expect(404)
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("noun", LISTS)
+@pytest.mark.parametrize("noun", [noun for noun in LISTS if noun != "comment"])
 def test_history_tells_only_of_members_that_a_read_shows(world, noun, role):
     client, url = world.clients[role], LISTS[noun][1]
     for item in listed(world, client, noun):
@@ -146,7 +173,8 @@ def test_another_programme_sees_nothing_of_this_one(world, elsewhere, database, 
         assert not there & {item["id"] for item in listed(elsewhere, client, noun)}
         for id in there:
             client.get(f"{url}/{id}").expect(404)
-            client.get(f"{url}/{id}/history").expect(404)
+            if noun != "comment":
+                client.get(f"{url}/{id}/history").expect(404)
 
 
 @pytest.mark.parametrize("path", ["members", "objectives"])
@@ -164,7 +192,7 @@ def test_an_identifier_of_another_programme_may_be_used_here(world, elsewhere):
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("noun", ["actor", "contact", "site", "quartier"])
+@pytest.mark.parametrize("noun", ["actor", "contact", "issue", "site", "quartier"])
 def test_pages_are_full_until_the_last(world, noun, role):
     """A short page would tell how many hidden records lie between."""
     client, seen, cursor = world.clients[role], [], None
@@ -189,7 +217,13 @@ FILTERS = {
     ("contact", "actor_id"): lambda r, id: r["actor_id"] == id,
     ("contact", "institution_id"): lambda r, id: r["institution_id"] == id,
     ("contact", "quartier_id"): lambda r, id: not r["quartiers"] or id in r["quartiers"],
+    ("document", "target_id"): lambda r, id: r["target_id"] == id,
     ("funding", "funder_actor_id"): lambda r, id: r["funder_actor_id"] == id,
+    ("issue", "quartier_id"): lambda r, id: r["quartier_id"] == id,
+    ("issue", "site_id"): lambda r, id: r["site_id"] == id,
+    ("issue", "lead_actor_id"): lambda r, id: r["lead_actor_id"] == id,
+    ("issue", "lead_institution_id"): lambda r, id: r["lead_institution_id"] == id,
+    ("issue", "reported_institution_id"): lambda r, id: r["reported_institution_id"] == id,
     ("member", "actor_id"): lambda r, id: r["actor_id"] == id,
     ("member", "quartier_id"): lambda r, id: not r["quartiers"] or id in r["quartiers"],
     ("rule", "lead_actor_id"): lambda r, id: r["lead_actor_id"] == id,
@@ -297,6 +331,9 @@ def reference_bodies(world, elsewhere):
         ("bailleur", "/v1/contacts", w.contact_body(), "quartiers", [w.near, e.near]),
         ("bailleur", "/v1/actors", w.actor_body(), "parent_id", e.actor["bailleur"]),
         ("city", "/v1/actors", w.actor_body(), "parent_id", e.actor["city"]),
+        ("bailleur", "/v1/issues", w.issue_body(), "quartier_id", w.far),
+        ("bailleur", "/v1/issues", w.issue_body(), "site_id", w.there[w.far]),
+        ("bailleur", "/v1/issues", w.issue_body(), "recurrence_of_id", w.hidden_issue),
         ("city", "/v1/funding", w.funding_body(), "funder_actor_id", e.actor["city"]),
         ("city", "/v1/responsibility-rules", w.rule_body(), "lead_actor_id", e.actor["city"]),
         ("city", "/v1/responsibility-rules", w.rule_body(), "contributors", [e.actor["city"]]),

@@ -9,7 +9,7 @@ from contract import ROOT
 
 # What a filter may be given, where its schema does not say.
 TEXTS = {"q": "place", "slug": "les-tilleuls", "code": "QP013001", "theme": "housing", "category": "lighting",
-         "parent_code": "outdoor", "bbox": "5.09,43.63,5.11,43.65", "departement": "13"}
+         "parent_code": "outdoor", "bbox": "5.09,43.63,5.11,43.65", "near": "5.0972,43.6401", "departement": "13"}
 FORMATS = {"date": "2024-03-18", "date-time": "2024-03-18T09:30:00+01:00", "siren": "732829320", "siret": "73282932000074", "rna": "W131234567",
            "insee": "13103", "uuid": "01890a5d-ac96-774b-bcce-b302099a8057"}
 # Lists of which the city sees one record; the administrator sees them whole.
@@ -48,11 +48,17 @@ def values(name, schema):
         return [TEXTS[name]]
     if items.get("format") in FORMATS:
         return [FORMATS[items["format"]]]
-    return ["2007"] if items.get("type") == "integer" else []
+    return {"integer": ["2007"], "boolean": ["false", "true"]}.get(items.get("type"), [])
 
 
 def place_of(world, path):
-    """The path of a list in the world."""
+    """The path of a list in the world; below an issue, of one with a comment
+    and a twin."""
+    if path.startswith("/v1/issues/{id}"):
+        there = world.site()
+        issue, _ = world.issue(site_id=there.id), world.issue(site_id=there.id)
+        world.comment(issue)
+        return path.replace("/v1/issues/{id}", issue.url)
     for name, value in (("{programme_id}", world.programme), ("{quartier_id}", world.near),
                         ("{vocabulary}", "themes")):
         path = path.replace(name, value)
@@ -86,7 +92,7 @@ def test_all_filters_of_a_list_go_together_with_each_order_and_a_second_page(wor
 
 
 # Of these a new programme has none.
-MADE = {"contact", "context", "funding", "objective", "rule", "site"}
+MADE = {"contact", "context", "document", "funding", "issue", "objective", "rule", "site"}
 SINCE = sorted({row[:2] for row in LISTS if row[2] == "updated_since"})
 
 

@@ -92,7 +92,8 @@ def test_the_auditor_writes_nothing(rows):
 def test_the_administrator_has_no_right_on_business_records(rows):
     held = rows(
         """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE n.nspname = 'gusp' AND c.relname IN ('contact', 'quartier', 'context', 'site', 'site_key', 'word')
+           WHERE n.nspname = 'gusp' AND c.relname IN ('contact', 'quartier', 'context', 'site', 'site_key', 'word',
+               'issue', 'issue_key', 'assignment', 'comment')
              AND has_table_privilege('gusp_admin', c.oid, 'SELECT')"""
     )
     assert held == []
@@ -221,6 +222,8 @@ def test_enumerations_of_the_contract_have_their_french_labels(rows):
         for name, schema in contract["components"]["schemas"].items()
         if name in labelled and "enum" in schema
     }
-    assert {"actor_kind", "contact_kind", "site_kind", "tenure"} <= enumerated.keys()
+    assert {"actor_kind", "contact_kind", "site_kind", "tenure", "issue_status", "severity", "origin_kind", "document_kind",
+            "decline_reason", "assignment_answer", "issue_visibility", "evidence_kind", "comment_status"} \
+        <= enumerated.keys()
     for name, codes in enumerated.items():
         assert codes == labelled[name], name

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from issue_transitions import STEPS
 from world import World, in_days, unique
 
 BOUNDED = {"deadline": None, "derandomize": True, "database": None,
@@ -166,10 +167,11 @@ ARCHIVED_AND_BACK = {"active": {"archived"}, "archived": {"active"}}
 LIVES = {
     "programme": {"active": {"closed"}, "closed": {"active", "archived"}, "archived": set()},
     "member": {"active": {"ended"}, "ended": set()},
-    **{noun: ARCHIVED_AND_BACK for noun in ("actor", "contact", "context", "funding", "objective", "quartier",
-                                            "rule", "site", "term")},
+    "comment": {"active": {"redacted"}, "redacted": set()},
+    **{noun: ARCHIVED_AND_BACK for noun in ("actor", "contact", "context", "document", "funding", "objective",
+                                            "quartier", "rule", "site", "term")},
 }
-STATES = ["active", "archived", "closed", "ended", "deleted"]
+STATES = ["active", "archived", "closed", "ended", "redacted", "deleted"]
 WHO = ["city", "city", "mandated", "bailleur", "association", "institution", "facilitator", "auditor", "admin"]
 
 
@@ -185,6 +187,8 @@ def record_of(world, noun):
         return world.service("bailleur").url
     if noun == "contact":
         return world.contact(actor_id=world.actor["bailleur"]).url
+    if noun == "comment":
+        return world.comment(world.issue()).url
     if noun == "site":
         return world.site(manager_actor_id=world.actor["bailleur"]).url
     return getattr(world, noun)().url
@@ -196,8 +200,8 @@ def test_the_lives_of_the_database_are_those_of_this_table(database):
         found = {}
         for noun, before, after in cursor.fetchall():
             found.setdefault(noun, set()).add((before, after))
-    assert found == {noun: {(before, after) for before in life for after in life[before]}
-                     for noun, life in LIVES.items()}
+    assert found == {**{noun: {(before, after) for before in life for after in life[before]}
+                        for noun, life in LIVES.items()}, "issue": set(STEPS)}
 
 
 @pytest.mark.parametrize("noun", LIVES)
@@ -221,5 +225,5 @@ def test_a_life_goes_where_its_table_leads_and_as_it_was_told(world, noun, steps
             assert answer.problem.allowed_transitions == allowed
         now = reader.get(url).expect(200).json
         assert (now["status"], now["version"]) == (state, version)
-    history = reader.get(url + "/history").expect(200).items
-    assert len(history) == version
+    if noun != "comment":  # which has no history that is read
+        assert len(reader.get(url + "/history").expect(200).items) == version

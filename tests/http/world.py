@@ -22,6 +22,7 @@ import base64
 import datetime
 import json
 import sys
+import urllib.parse
 import uuid
 
 from client import Client
@@ -31,7 +32,7 @@ sys.path.insert(0, str(ROOT / "api" / "tools"))
 import access as access_tool  # noqa: E402
 
 # What a mandate may name of what there is.
-MANDATE = ["programme", "member", "rule", "term", "quartier"]
+MANDATE = ["programme", "member", "rule", "term", "quartier", "issue"]
 
 # Name -> kind of the actor, role, whether restricted to near, mandate.
 MEMBERS = {
@@ -45,6 +46,12 @@ MEMBERS = {
     "mandated": ("operator", "facilitator", False, MANDATE),
     "auditor": ("control_body", "auditor", False, []),
 }
+
+
+# The smallest photograph: 8 by 8 grey pixels.
+JPEG = (b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0\0\1\0\1\0\0\xff\xdb\0\x43\0" + b"\1" * 64
+        + b"\xff\xc0\0\x0b\x08\0\x08\0\x08\1\1\x11\0\xff\xc4\0\x14\0\1" + bytes(16)
+        + b"\xff\xc4\0\x14\x10\1" + bytes(16) + b"\xff\xda\0\x08\1\1\0\0\x3f\0\x3f\xff\xd9")
 
 
 def unique(text="Essai"):
@@ -147,11 +154,24 @@ class World:
         return self.make("/v1/actors", self.actor_body(
             parent_id=self.actor[of], **more), by)
 
+    def document(self, by="city", **more):
+        """A photograph; its metadata are parameters."""
+        return self.clients[by].post(self.document_path(**more), data=JPEG, content_type="image/jpeg").expect(201)
+
+    def document_path(self, **more):
+        return "/v1/documents?" + urllib.parse.urlencode({"title": unique("Photo"), "kind": "photo", **more})
+
     def objective(self, by="city", **more):
         return self.make(f"{self.url}/objectives", {"text": unique("Objectif"), **more}, by)
 
     def funding(self, by="city", **more):
         return self.make("/v1/funding", self.funding_body(**more), by)
+
+    def issue(self, by="city", **more):
+        return self.make("/v1/issues", self.issue_body(**more), by)
+
+    def comment(self, issue, by="city", **more):
+        return self.make(f"{issue.url}/comments", self.comment_body(**more), by)
 
     def term(self, vocabulary="themes", by="city", **more):
         return self.make(f"/v1/vocabularies/{vocabulary}/terms", self.term_body(**more), by)
@@ -178,6 +198,13 @@ class World:
     def funding_body(self, **more):
         return {"funder_actor_id": self.actor["city"], "kind": "city", "year": 2026,
                 "note": unique("Ligne"), **more}
+
+    def issue_body(self, **more):
+        return {"quartier_id": self.near, "title": unique("Constat"), "theme": "outdoor",
+                "category": "lighting", "severity": "normal", **more}
+
+    def comment_body(self, **more):
+        return {"text": unique("Commentaire"), **more}
 
     def term_body(self, **more):
         return {"code": mark(), "label_fr": unique("Terme"), **more}

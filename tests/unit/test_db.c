@@ -180,7 +180,7 @@ add(struct db_call *call, struct part part, const char *id)
 	struct part *lasting = malloc(sizeof(part));
 	static struct part *all[8192];
 	static size_t n;
-	struct args args = { .at = { { "id", id, true } }, .n = 1 };
+	struct args args = { .at = { { "id", id, true, 0 } }, .n = 1 };
 
 	/* Borrowed until db_send() returns: the oldest can go. */
 	*lasting = part;
@@ -668,7 +668,7 @@ large_values_pass_both_ways(void **state)
 	(void)state;
 	memset(text, 'x', LEN);
 	text[LEN] = '\0';
-	args.at[0] = (struct arg){ "body", text, true };
+	args.at[0] = (struct arg){ "body", text, true, 0 };
 	for (int i = 0; i < 3; i++) {
 		calls[i] = db_call(wake, NULL);
 		db_add(calls[i], &part, &args);
@@ -681,6 +681,45 @@ large_values_pass_both_ways(void **state)
 		assert_int_equal(PQgetlength(calls[i]->results[0], 0, 0), LEN);
 		db_drop(calls[i]);
 	}
+}
+
+/* A value that is bytes, in a query among others, and back. */
+static void
+bytes_go_and_come_as_they_are(void **state)
+{
+	enum {
+		LEN = 1024 * 1024
+	};
+	struct part part = { .name = "bytes",
+		.sql = "SELECT $2 AS bytes WHERE octet_length($2) = $1",
+		.names = { "len", "bytes" },
+		.types = { 20, 17 },
+		.n = 2 };
+	unsigned char *bytes = malloc(LEN);
+	struct db_call *call = call_of(echo(), "1");
+	struct args args = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN; i++)
+		bytes[i] = (unsigned char)(i * 7 >> 3);
+	args_set(&args, "len", "1048576");
+	args_set_bytes(&args, "bytes", bytes, LEN);
+	for (int i = 0; i < 10; i++) {
+		db_add(call, &part, &args);
+		if (i % 2 == 0)
+			db_want_bytes(call);
+	}
+	add(call, echo(), "2");
+	send_call(call, LANE_MEMBER);
+	wait_all();
+	assert_int_equal(call->state, DB_DONE);
+	for (int i = 1; i <= 10; i++)
+		assert_int_equal(PQgetlength(call->results[i], 0, 0),
+		    i % 2 == 1 ? LEN : 2 + 2 * LEN);
+	assert_memory_equal(PQgetvalue(call->results[9], 0, 0), bytes, LEN);
+	assert_string_equal(PQgetvalue(call->results[11], 0, 0), "2");
+	db_drop(call);
+	free(bytes);
 }
 
 static struct db_call *chained;
@@ -775,6 +814,7 @@ main(void)
 		DB_TEST(the_admin_lane_opens_with_its_first_call),
 		DB_TEST(keys_are_announced_on_connect_and_by_notify),
 		DB_TEST(large_values_pass_both_ways),
+		DB_TEST(bytes_go_and_come_as_they_are),
 		DB_TEST(who_is_woken_may_send_again),
 		DB_TEST(closing_loses_what_is_in_flight),
 		DB_TEST(a_call_older_than_seven_seconds_is_given_up),

@@ -18,6 +18,7 @@ static json_t *problems, *violations, *constraints;
 
 /* Codes that problem_load() demands, each with texts that name it. */
 static const char *const codes[] = { "already_exists", "bad_request",
+	"content_malformed", "media_type_mismatch", "too_many_pixels",
 	"bad_value", "body_missing", "body_too_large", "body_unexpected",
 	"conflict", "forbidden", "header_too_large", "idempotency_in_progress",
 	"idempotency_key_invalid", "idempotency_key_missing",

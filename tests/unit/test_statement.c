@@ -37,6 +37,8 @@ enum {
 	READ,
 	CREATE,
 	UPDATE,
+	UPLOAD,
+	DOWNLOAD,
 	N_OPERATIONS
 };
 
@@ -61,6 +63,15 @@ static struct operation operations[N_OPERATIONS] = {
 	    .n_parameters = 1,
 	    .body_kind = BODY_MERGE_PATCH,
 	    .if_match = true,
+	    .success = 200 },
+	[UPLOAD] = { .id = "photo_create",
+	    .body_kind = BODY_UPLOAD,
+	    .idempotent = true,
+	    .success = 201 },
+	[DOWNLOAD] = { .id = "photo_content",
+	    .parameters = id_parameter,
+	    .n_parameters = 1,
+	    .download = true,
 	    .success = 200 },
 };
 
@@ -124,7 +135,7 @@ variant_of(int operation, const struct args *args)
 static void
 turn_on(struct args *args, const char *flag)
 {
-	args->at[args->n++] = (struct arg){ flag, NULL, true };
+	args->at[args->n++] = (struct arg){ flag, NULL, true, 0 };
 }
 
 /* The first part of site_read without flags. */
@@ -248,7 +259,7 @@ a_fragment_is_there_when_all_its_flags_are_on(void **state)
 
 	turn_on(&args, "cursor");
 	turn_on(&args, "status:open");
-	args.at[args.n++] = (struct arg){ "quartier_id", NULL, false };
+	args.at[args.n++] = (struct arg){ "quartier_id", NULL, false, 0 };
 	v = variant_of(LIST, &args);
 	assert_non_null(strstr(v->parts[0].sql, "(r.name, r.id) > ($1, $2)"));
 	assert_non_null(strstr(v->parts[0].sql, "closed_at"));
@@ -401,6 +412,37 @@ names_and_flags_must_be_known(void **state)
 }
 
 static void
+an_upload_tells_its_statement_what_it_is(void **state)
+{
+	struct args args = { .n = 0 };
+	const struct variant *v;
+
+	(void)state;
+	loads("-- photo_create\n"
+	      "INSERT INTO photo VALUES (:media_type, :size, :sha256);\n"
+	      "SELECT body, etag, location FROM photo_read;\n");
+	v = variant_of(UPLOAD, &args);
+	assert_int_equal(v->n_parts, 2);
+	assert_int_equal(v->parts[0].types[0], TEXT);
+	assert_int_equal(v->parts[0].types[1], BIGINT);
+	assert_int_equal(v->parts[0].types[2], TEXT);
+	is_refused("-- photo_create\n"
+	           "INSERT INTO photo VALUES (:media_type, :size);\n"
+	           "SELECT body, etag, location FROM photo_read;\n",
+	    "never uses sha256");
+	is_refused(
+	    "-- photo_create\n"
+	    "SELECT body, etag, location, :media_type, :size, :sha256;\n",
+	    "an upload has a part that answers");
+	is_refused("-- photo_create\n"
+	           "SELECT :media_type, :size, :sha256, :body;\n"
+	           "SELECT body, etag, location;\n",
+	    "the operation has no body");
+	is_refused("-- photo_content\nSELECT 1;\nSELECT body, :id;\n",
+	    "a download has one part");
+}
+
+static void
 what_the_contract_promises_must_be_used(void **state)
 {
 	(void)state;
@@ -469,6 +511,7 @@ main(void)
 		    a_with_list_stays_at_the_top_when_the_answer_is_kept),
 		cmocka_unit_test(what_is_kept_must_be_an_answer),
 		cmocka_unit_test(names_and_flags_must_be_known),
+		cmocka_unit_test(an_upload_tells_its_statement_what_it_is),
 		cmocka_unit_test(what_the_contract_promises_must_be_used),
 		cmocka_unit_test(a_malformed_text_is_refused_with_its_line),
 	};
