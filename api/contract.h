@@ -84,6 +84,8 @@ struct operation {
 	bool idempotent;    /* declares Idempotency-Key: required */
 	bool download;      /* x-download: answers bytes (download.h) */
 	bool paged;         /* x-page: answers {"items","next_cursor"} */
+	const char *map;    /* x-map: the list that this one shows as GeoJSON,
+	                       by the same statement; or NULL */
 	struct sort *sorts; /* by value of the parameter sort; [0] is default */
 	size_t n_sorts;
 	int success;            /* its 2xx status */

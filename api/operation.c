@@ -26,7 +26,7 @@ const char *const role_names[N_ROLES] = {
 static const char *const operation_members[] = { "operationId", "summary",
 	"description", "tags", "externalDocs", "deprecated", "security",
 	"parameters", "requestBody", "responses", "x-roles", "x-page",
-	"x-upload", "x-download" };
+	"x-upload", "x-download", "x-map" };
 
 static const char *const body_members[] = { "description", "required",
 	"content" };
@@ -41,6 +41,7 @@ static bool
 read_responses(struct load *load, struct operation *op, json_t *responses);
 static bool
 read_download(struct load *load, struct operation *op, json_t *download);
+static bool read_map(struct load *load, struct operation *op, json_t *map);
 static bool check_promises(struct load *load, const struct operation *op);
 
 bool
@@ -62,6 +63,7 @@ load_operation(
 	       read_body(load, op, node) &&
 	       read_responses(load, op, json_object_get(node, "responses")) &&
 	       read_download(load, op, json_object_get(node, "x-download")) &&
+	       read_map(load, op, json_object_get(node, "x-map")) &&
 	       check_promises(load, op);
 }
 
@@ -251,6 +253,19 @@ read_download(struct load *load, struct operation *op, json_t *download)
 	op->download = true;
 	if (op->method != METHOD_GET || op->paged || op->public || !below_an_id)
 		return load_fail(load, "x-download is for GET below an id");
+	return true;
+}
+
+static bool
+read_map(struct load *load, struct operation *op, json_t *map)
+{
+	if (map == NULL)
+		return true;
+	op->map = json_string_value(map);
+	if (op->map == NULL || !op->paged || op->media_type == NULL ||
+	    strcmp(op->media_type, "application/geo+json") != 0)
+		return load_fail(
+		    load, "x-map names a list, and answers GeoJSON pages");
 	return true;
 }
 

@@ -315,6 +315,12 @@ next_page(struct exchange *x, const char *cursor)
 	    config.issuer, x->in.path, kept, cursor);
 }
 
+/* What a page begins with; a map's next_cursor is a foreign member (RFC 7946
+ * 6.1). */
+static const char list_open[] = "{\"items\":[";
+static const char map_open[] =
+    "{\"type\":\"FeatureCollection\",\"features\":[";
+
 /* {"items":[...],"next_cursor":...} from rows of body and key. One row more
  * than asked for says that there is a next page; it is not shown. */
 static enum next
@@ -323,7 +329,7 @@ answer_page(struct exchange *x, const PGresult *rows)
 	int body = PQfnumber(rows, "body"), key = PQfnumber(rows, "key");
 	int n = PQntuples(rows), shown = n;
 	const char *cursor = NULL;
-	size_t len = 64;
+	size_t len = sizeof(map_open) + 32;
 	char *text, *at;
 
 	if (n > x->args.limit) {
@@ -338,7 +344,7 @@ answer_page(struct exchange *x, const PGresult *rows)
 	for (int i = 0; i < shown; i++)
 		len += (size_t)PQgetlength(rows, i, body) + 1;
 	text = at = mem_take(&x->mem, len);
-	at = stpcpy(at, "{\"items\":[");
+	at = stpcpy(at, x->op->map != NULL ? map_open : list_open);
 	for (int i = 0; i < shown; i++) {
 		size_t row = (size_t)PQgetlength(rows, i, body);
 

@@ -60,16 +60,15 @@ operation_named(const char *id)
 }
 
 static bool
-bind(struct statement *s, const struct template *t, char *why, size_t why_len)
+bind(struct statement *s, const struct template *t, struct operation *op,
+    char *why, size_t why_len)
 {
-	struct operation *op = t->engine ? NULL : operation_named(t->name);
-
 	s->template = t;
 	s->op = op;
 	s->cache = mem_take(&loaded.mem, sizeof(*s->cache));
 	for (size_t i = 0; i < t->n_params; i++)
 		s->keyed |= after_index(t->params[i].name) > 0;
-	if (strlen(t->name) > NAME_MAX_LEN)
+	if (strlen(statement_name(s)) > NAME_MAX_LEN)
 		return rule_broken(
 		    why, why_len, s, "the name is too long", NULL);
 	if (t->engine && statement_named(t->name) != s)
@@ -81,6 +80,30 @@ bind(struct statement *s, const struct template *t, char *why, size_t why_len)
 	if (op != NULL)
 		op->statement = s;
 	return rules_obeyed(s, why, why_len);
+}
+
+/* An operation that shows a list as a map shares the list's template. */
+static bool
+bind_maps(char *why, size_t why_len)
+{
+	for (size_t i = 0; i < contract.n_operations; i++) {
+		struct operation *op = &contract.operations[i];
+		const struct operation *list =
+		    op->map == NULL ? NULL : operation_named(op->map);
+
+		if (op->map == NULL)
+			continue;
+		if (list == NULL || list->map != NULL ||
+		    list->statement == NULL || !list->paged) {
+			(void)snprintf(why, why_len,
+			    "%s: x-map '%s' is no list", op->id, op->map);
+			return false;
+		}
+		if (!bind(&loaded.at[loaded.n++], list->statement->template,
+		        op, why, why_len))
+			return false;
+	}
+	return true;
 }
 
 bool
@@ -103,14 +126,17 @@ statements_load_from(
 		return false;
 	for (const struct template *t = first; t != NULL; t = t->next)
 		count++;
+	for (size_t i = 0; i < contract.n_operations; i++)
+		count += contract.operations[i].map != NULL;
 	loaded.at = mem_take(&loaded.mem, count * sizeof(*loaded.at));
 	for (const struct template *t = first; t != NULL; t = t->next) {
 		struct statement *s = &loaded.at[loaded.n++];
 
-		if (!bind(s, t, why, why_len))
+		if (!bind(s, t, t->engine ? NULL : operation_named(t->name),
+		        why, why_len))
 			return false;
 	}
-	return true;
+	return bind_maps(why, why_len);
 }
 
 const struct statement *
@@ -171,7 +197,7 @@ statement_variant(const struct statement *s, const struct args *args)
 	if (!variant_make(
 	        s, fragments, sort, &c->mem, &c->variant, why, sizeof(why))) {
 		log_error(
-		    "statement_variant", LOG_STR("name", s->template->name));
+		    "statement_variant", LOG_STR("name", statement_name(s)));
 		abort();
 	}
 	return &c->variant;

@@ -40,7 +40,7 @@ rule_broken(char *why, size_t why_len, const struct statement *s,
     const char *what, const char *name)
 {
 	(void)snprintf(why, why_len, "%s: %s: %s%s%s", s->template->file,
-	    s->template->name, what, name != NULL ? " " : "",
+	    statement_name(s), what, name != NULL ? " " : "",
 	    name != NULL ? name : "");
 	return false;
 }

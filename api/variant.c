@@ -53,6 +53,11 @@ static const char keep_close[] =
     "FROM answer AS a RETURNING 1)\n"
     "SELECT a.body, a.etag, a.location FROM answer AS a";
 
+/* A list as a map: its records in its order, each as a feature (0013). */
+static const char map_open[] =
+    "SELECT feature(r.body::jsonb) AS body, r.key\nFROM (\n";
+static const char map_close[] = "\n) AS r";
+
 struct text {
 	char *at;
 	size_t len;
@@ -65,6 +70,13 @@ type_named(const char *name)
 		if (strcmp(types[i].name, name) == 0)
 			return types[i].oid;
 	return 0;
+}
+
+const char *
+statement_name(const struct statement *statement)
+{
+	return statement->op != NULL ? statement->op->id
+	                             : statement->template->name;
 }
 
 size_t
@@ -223,7 +235,8 @@ put_param(struct text *text, struct part *part, const char *name, Oid type)
 static size_t
 room_for(const struct template_part *part)
 {
-	size_t room = sizeof(keep_open) + sizeof(keep_close) + 32;
+	size_t room = sizeof(keep_open) + sizeof(keep_close) +
+	              sizeof(map_open) + sizeof(map_close) + 32;
 
 	for (size_t i = 0; i < part->n; i++)
 		room +=
@@ -262,10 +275,14 @@ make_part(const struct statement *statement, size_t at, uint64_t fragments,
     size_t sort, struct mem *mem, struct part *out)
 {
 	const struct template_part *from = &statement->template->parts[at];
-	bool kept = statement->op != NULL && statement->op->idempotent &&
+	bool last = statement->op != NULL &&
 	            at + 1 == statement->template->n_parts;
+	bool kept = last && statement->op->idempotent;
+	bool mapped = last && statement->op->map != NULL;
 	struct text text = { mem_take(mem, room_for(from)), 0 };
 
+	if (mapped)
+		put(&text, map_open, sizeof(map_open) - 1);
 	for (size_t i = 0; i < from->n; i++) {
 		const struct piece *p = &from->pieces[i];
 
@@ -286,6 +303,8 @@ make_part(const struct statement *statement, size_t at, uint64_t fragments,
 	put_end(&text);
 	if (kept)
 		put_keep_close(&text, statement->op->success);
+	if (mapped)
+		put(&text, map_close, sizeof(map_close) - 1);
 	put_end(&text);
 	out->sql = text.at + strspn(text.at, " \t\n");
 	return true;
@@ -296,7 +315,7 @@ static const char *
 part_name(const struct statement *statement, size_t at, uint64_t fragments,
     size_t sort, struct mem *mem)
 {
-	const char *name = statement->template->name;
+	const char *name = statement_name(statement);
 	unsigned long long on =
 	    fragments & statement->template->parts[at].fragments;
 
@@ -321,8 +340,8 @@ variant_make(const struct statement *statement, uint64_t fragments, size_t sort,
 		part->name = part_name(statement, i, fragments, sort, mem);
 		if (!make_part(statement, i, fragments, sort, mem, part)) {
 			(void)snprintf(why, why_len,
-			    "%s: part %zu has more than %d parameters", t->name,
-			    i + 1, PARAMS_MAX);
+			    "%s: part %zu has more than %d parameters",
+			    statement_name(statement), i + 1, PARAMS_MAX);
 			return false;
 		}
 		for (size_t j = 0; j < part->n; j++) {

@@ -21,6 +21,9 @@ struct statement {
 	struct cache *cache;
 };
 
+/* That of its operation, or of the engine's own statement. */
+const char *statement_name(const struct statement *statement);
+
 /* All that are loaded, in order; NULL from the last on. */
 const struct statement *statement_at(size_t i);
 

@@ -267,6 +267,51 @@ FROM document AS d
 CROSS JOIN LATERAL (SELECT writes(d.written_by) AS writable) AS w;
 GRANT SELECT ON document_read TO gusp_member, gusp_auditor;
 
+-- Proofs ------------------------------------------------------------------------------
+
+-- What a step gives as proof: a document that the caller sees comes with the
+-- digest of its bytes as they are kept.
+CREATE FUNCTION proofs(given jsonb, programme uuid) RETURNS jsonb
+LANGUAGE plpgsql STABLE AS $$
+#variable_conflict use_variable
+DECLARE
+    kept jsonb := '[]';
+    proof jsonb;
+    digest text;
+BEGIN
+    FOR n IN 0 .. coalesce(jsonb_array_length(given), 0) - 1 LOOP
+        proof := given -> n;
+        PERFORM gusp.refuse_personal(proof ->> 'note', format('/details/evidence/%s/note', n));
+        IF num_nonnulls(proof ->> 'document_id', proof ->> 'external_ref', proof ->> 'note') = 0 THEN
+            PERFORM gusp.refuse('422', 'evidence_empty', jsonb_build_object('pointer', format('/details/evidence/%s', n)));
+        END IF;
+        IF proof ->> 'document_id' IS NOT NULL THEN
+            SELECT d.sha256 INTO digest
+            FROM gusp.document AS d
+            WHERE d.id = (proof ->> 'document_id')::uuid AND d.programme_id = programme AND d.status = 'active';
+            IF NOT FOUND THEN
+                PERFORM gusp.refuse('422', 'unknown_reference',
+                    jsonb_build_object('pointer', format('/details/evidence/%s/document_id', n)));
+            END IF;
+            proof := proof || jsonb_build_object('sha256', digest);
+        END IF;
+        kept := kept || proof;
+    END LOOP;
+    RETURN kept;
+END $$;
+
+CREATE OR REPLACE FUNCTION guard_evidence_required(record jsonb, request jsonb) RETURNS boolean
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_array_length(gusp.proofs($2 -> 'details' -> 'evidence', ($1 ->> 'programme_id')::uuid))
+         + jsonb_array_length($1 -> 'evidence') > 0
+$$;
+
+CREATE OR REPLACE FUNCTION step_issue_treat(record jsonb, request jsonb) RETURNS jsonb
+LANGUAGE sql STABLE AS $$
+    SELECT jsonb_build_object('treated_at', now(), 'evidence', ($1 -> 'evidence')
+        || gusp.proofs($2 -> 'details' -> 'evidence', ($1 ->> 'programme_id')::uuid))
+$$;
+
 -- Words -------------------------------------------------------------------------------
 
 INSERT INTO vocabulary (name, label_fr, extensible, parent_vocabulary) VALUES

@@ -30,6 +30,36 @@ SELECT body, version AS etag, '/v1/comments/' || id AS location
 FROM comment_read
 WHERE id = created();
 
+-- meeting_comment_list
+SELECT true AS found
+FROM meeting
+WHERE id = :id;
+SELECT r.body, jsonb_build_array(r.created_at, r.id) AS key
+FROM comment_read AS r
+WHERE r.target_id = :id
+  AND r.noun = 'meeting'
+  --? updated_since
+  AND r.updated_at >= :updated_since
+  --? cursor
+  AND (r.created_at, r.id) > (:after_1, :after_2)
+  --?
+ORDER BY r.created_at, r.id
+LIMIT :limit;
+
+-- meeting_comment_create
+SELECT true AS found
+FROM meeting
+WHERE id = :id;
+INSERT INTO comment (programme_id, noun, target_id, text, visibility, personal_data_acknowledged, reply_to_id)
+SELECT caller_programme(), 'meeting', m.id, :body ->> 'text', coalesce(:body ->> 'visibility', 'partners'),
+       coalesce((:body ->> 'acknowledge_personal_data')::boolean, false), (:body ->> 'reply_to_id')::uuid
+FROM meeting AS m
+WHERE m.id = :id
+RETURNING created(id);
+SELECT body, version AS etag, '/v1/comments/' || id AS location
+FROM comment_read
+WHERE id = created();
+
 -- comment_read
 SELECT body, version AS etag, writable
 FROM comment_read

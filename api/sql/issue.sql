@@ -46,6 +46,8 @@ FROM (
           AND k.quartier_id = :quartier_id
           --? site_id
           AND k.site_id = :site_id
+          --? meeting_id
+          AND k.origin_meeting_id = :meeting_id
           --? theme
           AND k.theme = :theme
           --? category
@@ -144,16 +146,16 @@ WHERE id = :id;
 WITH changed AS (
     UPDATE issue AS i
     SET (title, description, personal_data_acknowledged, quartier_id, site_id, geometry, theme, category,
-         component, severity, nature, origin_kind, occurred_at, visibility, recurrence_of_id,
-         external_refs, public_note) = (
+         component, severity, nature, origin_kind, origin_meeting_id, origin_stop_n, occurred_at, visibility,
+         recurrence_of_id, external_refs, public_note) = (
         SELECT b.title, b.description,
                coalesce((:body ->> 'acknowledge_personal_data')::boolean, i.personal_data_acknowledged),
                b.quartier_id, b.site_id,
                CASE WHEN :body ? 'geometry' THEN geometry_of(:body -> 'geometry', '/geometry')
                     ELSE i.geometry END,
-               b.theme, b.category, b.component, b.severity, b.nature, b.origin_kind, b.occurred_at,
-               b.visibility, b.recurrence_of_id, coalesce(nullif(b.external_refs, 'null'), '[]'),
-               b.public_note
+               b.theme, b.category, b.component, b.severity, b.nature, b.origin_kind,
+               b.origin_meeting_id, b.origin_stop_n, b.occurred_at, b.visibility, b.recurrence_of_id,
+               coalesce(nullif(b.external_refs, 'null'), '[]'), b.public_note
         FROM jsonb_populate_record(i, patched(to_jsonb(i), :body - 'geometry')) AS b)
     WHERE i.id = :id
       AND i.edited_by && pens()
@@ -225,5 +227,5 @@ ORDER BY i.created_at DESC, i.id DESC
 LIMIT :limit;
 
 -- issue_batch
-SELECT json_build_object('items', batch_issues(:body -> 'items')) AS body,
+SELECT json_build_object('items', batch_issues((:body ->> 'meeting_id')::uuid, :body -> 'items')) AS body,
        NULL::text AS etag, NULL::text AS location;

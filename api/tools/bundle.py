@@ -10,6 +10,8 @@ whoever reads it:
   x-page    {item, sorts} on a GET: parameters limit, cursor and (with several
             sorts) sort, the 200 with schema <item>_page, the header Link.
             Stays in the document: the server reads it.
+  x-map     name of a list: this GET shows the same pages as GeoJSON; it takes
+            over security, x-roles, x-page and parameters of the list. Stays.
   x-answer  {"200": schema}: that answer with its headers; X-Request-Id always,
             Location with 201, ETag unless x-etag: false. A GET with an ETag
             also gets If-None-Match and 304.
@@ -189,6 +191,30 @@ def add_page_schema(bundle, item):
     })
 
 
+def add_map_schema(bundle, item):
+    """A FeatureCollection (RFC 7946) of records: properties are the record,
+    its geometry apart."""
+    schemas = bundle.document["components"]["schemas"]
+    schemas.setdefault(f"{item}_map", {
+        "type": "object",
+        "required": ["type", "features", "next_cursor"],
+        "properties": {
+            "type": {"type": "string", "enum": ["FeatureCollection"]},
+            "features": {"type": "array", "maxItems": 200, "items": {
+                "type": "object",
+                "required": ["type", "id", "geometry", "properties"],
+                "properties": {
+                    "type": {"type": "string", "enum": ["Feature"]},
+                    "id": {"type": "string", "format": "uuid"},
+                    "geometry": {"type": ["object", "null"], "format": "geojson-geometry"},
+                    "properties": {"$ref": f"#/components/schemas/{item}"},
+                },
+            }},
+            "next_cursor": {"$ref": "#/components/schemas/next_cursor"},
+        },
+    })
+
+
 # Operations ----------------------------------------------------------------
 
 def parameter(name):
@@ -199,12 +225,25 @@ def header(name):
     return {"$ref": f"#/components/headers/{name}"}
 
 
-def answer(description, schema, headers):
+def answer(description, schema, headers, media_type="application/json"):
     return {
         "description": description,
         "headers": {"X-Request-Id": header("request_id"), **headers},
-        "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
+        "content": {media_type: {"schema": {"$ref": f"#/components/schemas/{schema}"}}},
     }
+
+
+def take_over_list(bundle, path, operation):
+    """What an operation with x-map shares with its list."""
+    lists = (item.get("get", {}) for item in bundle.document["paths"].values())
+    source = next((o for o in lists if o.get("operationId") == operation["x-map"]), {})
+    if "x-page" not in source or "x-map" in source:
+        bundle.refuse(path, f"x-map: no list '{operation['x-map']}'")
+    for key in ("security", "x-roles", "x-page", "parameters"):
+        if key in operation:
+            bundle.refuse(path, f"x-map: {key} is that of the list")
+        if key in source:
+            operation[key] = copied(source[key])
 
 
 def expand_page(bundle, path, operation):
@@ -218,7 +257,8 @@ def expand_page(bundle, path, operation):
         if not isinstance(types, list) or not 1 <= len(types) <= 4 or \
                 any(t not in SORT_TYPES for t in types):
             bundle.refuse(path, f"x-page: sort '{name}' is a list of 1 to 4 of {SORT_TYPES}")
-    add_page_schema(bundle, item)
+    mapped = "x-map" in operation
+    (add_map_schema if mapped else add_page_schema)(bundle, item)
     parameters = operation.setdefault("parameters", [])
     if len(sorts) > 1:
         names = list(sorts)
@@ -229,7 +269,8 @@ def expand_page(bundle, path, operation):
         })
     parameters += [parameter("limit"), parameter("cursor")]
     operation.setdefault("responses", {})["200"] = answer(
-        "Une page · One page", f"{item}_page", {"Link": header("link")})
+        "Une page · One page", f"{item}_map" if mapped else f"{item}_page", {"Link": header("link")},
+        "application/geo+json" if mapped else "application/json")
 
 
 def expand_answer(bundle, path, operation, method):
@@ -334,6 +375,9 @@ def expand(bundle):
         take_over(bundle, name)
     flows = document["components"]["securitySchemes"]["oauth2"]["flows"]
     scopes = flows["clientCredentials"]["scopes"]
+    for url, item in document.get("paths", {}).items():
+        if "x-map" in item.get("get", {}):
+            take_over_list(bundle, ("paths", url, "get"), item["get"])
     ids, used = {}, set()
     for url, item in document.get("paths", {}).items():
         for method, operation in item.items():

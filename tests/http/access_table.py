@@ -126,6 +126,49 @@ comment_read          200 200 404  200 200 404  200 200 404  200 200 404  200 20
 comment_update        200 403 404  200 403 404  200 403 404  200 403 404  200 403 404  200 403 404  role         role         401
 comment_transition    200 403 404  200 403 404  200 403 404  200 403 404  200 403 404  200 403 404  role         role         401
 
+meeting_series_list   200          200          200          200          200          200          200          role         401
+meeting_series_create  201 - 422   role         role         role         403 - 422    201 - 422    role         role         401
+meeting_series_read   200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+meeting_series_update  200 200 404  role        role         role         403 403 404  200 200 404  role         role         401
+meeting_series_transition  200 200 404  role    role         role         403 403 404  200 200 404  role         role         401
+meeting_series_history  200 200 404  200 - 404  200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+
+meeting_list          200          200          200          200          200          200          200          role         401
+meeting_create        201 201 422  role         role         role         403 403 422  201 201 422  role         role         401
+meeting_read          200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+meeting_update        200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+meeting_transition    200 200 404  role         role         role         403 403 404  200 200 404  role         role         401
+meeting_history       200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+meeting_comment_list  200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+meeting_comment_create  201 201 404  201 - 404  201 - 404    201 201 404  201 201 404  201 201 404  role         role         401
+
+invitation_list       200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+invitation_create     201 201 404  role         role         role         403 403 404  201 201 404  role         role         401
+invitation_read       200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+invitation_transition  200 403 404  200 403 404  200 403 404  200 403 404  - 403 404   - 403 404    role         role         401
+invitation_history    200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+
+attendance_list       200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+attendance_create     201 201 404  201 403 404  201 403 404  201 403 404  403 403 404  201 201 404  role         role         401
+attendance_read       200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+attendance_update     200 200 404  200 403 404  200 403 404  200 403 404  - 403 404    - 200 404    role         role         401
+attendance_transition  200 200 404  200 403 404  200 403 404  200 403 404  - 403 404   - 200 404    role         role         401
+attendance_history    200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+
+agenda_point_list     200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+agenda_point_create   201 201 404  201 - 404    201 - 404    201 201 404  403 403 404  201 201 404  role         role         401
+agenda_point_read     200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+agenda_point_update   200 200 404  200 403 404  200 403 404  200 403 404  - 403 404    200 200 404  role         role         401
+agenda_point_transition  200 403 404  200 403 404  200 403 404  200 403 404  - 403 404  200 403 404  role        role         401
+agenda_point_history  200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+
+decision_list         200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+decision_create       201 201 404  role         role         role         403 403 404  201 201 404  role         role         401
+decision_read         200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+decision_update       200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+decision_transition   200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+decision_history      200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+
 document_list         200          200          200          200          200          200          200          role         401
 document_create       201 201 422  201 201 422  201 201 422  201 201 422  403 403 422  201 201 422  role         role         401
 document_read         200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
@@ -133,6 +176,42 @@ document_content      200 200 404  200 200 404  200 200 404  200 200 404  - 200 
 document_update       200 200 404  200 403 404  200 403 404  200 403 404  - 403 404    200 403 404  role         role         401
 document_transition   200 200 404  200 403 404  200 403 404  200 403 404  - 403 404    200 403 404  role         role         401
 document_history      200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+
+contribution_list     200          200          200          200          200          200          200          role         401
+contribution_map      200          200          200          200          200          200          200          role         401
+contribution_create   201 201 422  role         201 - 422    role         403 403 422  201 201 422  role         role         401
+contribution_read     200 200 404  - 200 404    200 200 404  - 200 404    - 200 404    200 200 404  - 200 404    role         401
+contribution_update   200 200 404  role         200 403 404  role         - 403 404    200 200 404  role         role         401
+contribution_transition  200 200 404  role      403 403 404  role         - 403 404    200 200 404  role         role         401
+contribution_history  200 200 404  - 200 404    200 200 404  - 200 404    - 200 404    200 200 404  - 200 404    role         401
+contribution_batch    200          role         200          role         200          200          role         role         401
+
+diagnosis_list        200          200          200          200          200          200          200          role         401
+diagnosis_create      201 201 422  role         role         role         403 403 422  201 201 422  role         role         401
+diagnosis_read        200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+diagnosis_update      200 200 404  role         role         role         - 403 404    200 200 404  role         role         401
+diagnosis_transition  200 200 404  role         role         role         - 403 404    200 200 404  role         role         401
+diagnosis_history     200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+
+finding_list          200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+finding_create        201 201 404  role         role         role         - 403 404    201 201 404  role         role         401
+finding_read          200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+finding_update        200 200 404  role         role         role         - 403 404    200 200 404  role         role         401
+finding_agree         200 200 404  - 200 404    - 200 404    - 200 404    role         role         role         role         401
+finding_transition    200 200 404  role         role         role         - 403 404    200 200 404  role         role         401
+finding_history       200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+
+answer_due_list       200          200          200          200          200          200          200          role         401
+answer_due_rate       200          200          200          200          200          200          200          role         401
+answer_due_read       200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+answer_due_transition  200 200 404  200 403 404  200 403 404  200 403 404  - 403 404    - 200 404    role         role         401
+answer_due_history    200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+answer_due_trace      200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+issue_trace            200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+meeting_trace          200 200 404  200 - 404    200 - 404    200 200 404  200 200 404  200 200 404  200 200 404  role         401
+contribution_trace     200 200 404  - 200 404    200 200 404  - 200 404    - 200 404    200 200 404  - 200 404    role         401
+diagnosis_trace        200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
+document_trace         200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
 """
 
 # Open to everybody, with the same answer for each role and for nobody. The

@@ -8,10 +8,11 @@ import uuid
 import pytest
 
 from access_table import PUBLIC, ROLES, TABLE
-from world import JPEG, World, claims, mark, unique
+from world import JPEG, World, claims, in_days, mark, unique
 
 RELATIONS = ("own", "other", "hidden")
 RESTRICTED = ("bailleur", "association")
+COLLECTORS = ("city", "association", "mandated")
 REPORTERS = ("city", "bailleur", "bailleur_b", "association", "institution", "mandated")
 BEFORE_THE_ROW = ("role", "401")
 
@@ -188,8 +189,137 @@ def documents(s, role):
     return seen(own, [s.document["bailleur_b"]], hidden)
 
 
+def contributions(s, role):
+    """Its own; one that is retained; those of others before that, and elsewhere."""
+    collected = [url for name, url in s.contribution.items() if name != role]
+    sees_all = role in (*COLLECTORS, "auditor")
+    return seen([s.contribution[role]] if role in COLLECTORS else (),
+                [s.retained] + (collected if sees_all else []),
+                [s.elsewhere_contribution] + ([s.far_contribution] if role in RESTRICTED else [])
+                + ([] if sees_all else collected))
+
+
+def collected_contributions(s, role):
+    """Contributions that nothing has happened to yet."""
+    found, w = contributions(s, role), s.world
+    if role in COLLECTORS:
+        found["own"], found["other"] = [w.contribution(by=role).url], [w.contribution(by="association_b").url]
+    return found
+
+
+def diagnoses(s, role):
+    """Shared by oneself or by another; still open, of a far quartier, or elsewhere."""
+    found = s.diagnosis
+    return seen([found[role]] if role in found else (), [url for name, url in found.items() if name != role],
+                [s.elsewhere_diagnosis] + ([s.far_diagnosis] if role in RESTRICTED else [])
+                + ([] if role in found else [s.open_diagnosis]))
+
+
+def open_diagnoses(s, role):
+    found, w = diagnoses(s, role), s.world
+    if role in s.diagnosis:
+        found["own"], found["other"] = ([w.diagnosis(by=name).url] for name in (
+            role, next(name for name in s.diagnosis if name != role)))
+    return found
+
+
+def findings(s, role):
+    return {k: [s.finding[url] for url in v] for k, v in diagnoses(s, role).items()}
+
+
+def places(s, role, near, far, elsewhere):
+    """In near, and in far, which restricted members do not see."""
+    if role in RESTRICTED:
+        return seen(own=near, hidden=[*far, elsewhere])
+    return seen(own=near, other=far, hidden=[elsewhere])
+
+
+def meetings(s, role):
+    """Of its quartiers, of all, and those of others that it is invited to."""
+    found = places(s, role, [s.meeting, s.whole_meeting], [s.far_meeting], s.elsewhere_meeting)
+    if role in RESTRICTED:
+        found["own"].append(s.invited_meeting[role])
+    return found
+
+
+def fresh_meetings(s, role):
+    w = s.world
+    return places(s, role, [w.meeting().url], [w.meeting(quartiers=[w.far]).url], s.elsewhere_meeting)
+
+
+def held_meetings(s, role):
+    return places(s, role, [s.held.url], [s.far_held.url], s.elsewhere_held.url)
+
+
+def series(s, role):
+    return places(s, role, [s.series], [s.far_series], s.elsewhere_series)
+
+
+def invitations(s, role):
+    w, meeting = s.world, s.world.meeting()
+    own = [w.invitation(meeting, of=role).url] if role in COUNTED else []
+    return seen(own, [w.invitation(meeting, of="bailleur_b").url], [s.elsewhere_invitation])
+
+
+def attendances(s, role):
+    w, meeting = s.world, s.world.held_meeting()
+    own = [w.attendance(meeting, of=role).url] if role in COUNTED else []
+    return seen(own, [w.attendance(meeting, of="bailleur_b").url], [s.elsewhere_attendance])
+
+
+def agenda_points(s, role):
+    w, meeting = s.world, s.world.meeting()
+    own = [w.agenda_point(meeting, by=role).url] if role in (*COUNTED, "mandated") else []
+    hidden = [s.elsewhere_point]
+    if role not in ("city", "auditor"):
+        hidden.append(w.agenda_point(meeting, issue_id=s.confidential_issue.rsplit("/", 1)[1]).url)
+    return seen(own, [w.agenda_point(meeting, by="bailleur_b").url], hidden)
+
+
+def decisions(s, role):
+    w, made = s.world, s.world.decision(s.held).url
+    confidential = types.SimpleNamespace(id=s.confidential_issue.rsplit("/", 1)[1])
+    hidden = [s.elsewhere_decision]
+    if role not in ("city", "auditor"):
+        hidden.append(w.decision(s.held, on=confidential).url)
+    return seen([made], [], hidden) if role in ("city", "mandated") else seen([], [made], hidden)
+
+
+def owing(w, lead, quartier=None):
+    """The debt of a workshop's issue, which a lead answers for: its path."""
+    held = w.held_meeting(kind="resident_workshop", quartiers=[quartier or w.near])
+    issue = w.city.move(w.issue(quartier_id=quartier or w.near, origin_meeting_id=held.id), "qualified").expect(200)
+    w.city.move(issue, "assigned", details={"lead_actor_id": w.actor[lead], "due_on": in_days(10)}).expect(200)
+    w.published_meeting(held)
+    [debt] = w.city.get("/v1/answers-due", {"meeting_id": held.id}).expect(200).items
+    return "/v1/answers-due/" + debt["id"]
+
+
+def answers(s, role):
+    """Owed by it, by another; of a far quartier, or elsewhere."""
+    other = [s.answer["bailleur_b"]] + ([] if role in RESTRICTED else [s.far_answer])
+    return seen([s.answer[role]] if role in s.answer else (), other,
+                [s.elsewhere_answer] + ([s.far_answer] if role in RESTRICTED else []))
+
+
+def open_answers(s, role):
+    found = answers(s, role)
+    if role in s.answer:
+        found["own"] = [owing(s.world, role)]
+    if role in ("city", "mandated"):
+        found["other"] = [owing(s.world, "bailleur_b")]
+    return found
+
+
+# Institutions that are invited and counted, among the roles.
+COUNTED = ("city", "bailleur", "association", "institution")
+
+
 OBJECTS = {
-    "actor": actors, "comment": comments, "contact": contacts, "context": contexts, "document": documents,
+    "meeting": meetings, "meeting_series": series, "invitation": invitations, "attendance": attendances,
+    "agenda_point": agenda_points, "decision": decisions,
+    "actor": actors, "answer_due": answers, "comment": comments, "contact": contacts, "context": contexts,
+    "contribution": contributions, "diagnosis": diagnoses, "document": documents, "finding": findings,
     "funding": fundings,
     "issue": issues, "member": members, "objective": objectives, "programme": programmes, "quartier": quartiers,
     "rule": rules, "site": sites, "term": terms,
@@ -204,18 +334,30 @@ LISTS = {
     "context_list": lambda s, role: {k: [u + "/context" for u in v] for k, v in quartiers(s, role).items()},
     "vocabulary_read": lambda s, role: seen(own=["/v1/vocabularies/themes"]),
     "term_list": lambda s, role: seen(own=["/v1/vocabularies/themes/terms"]),
+    "contribution_map": lambda s, role: seen(own=["/v1/contributions.geojson"]),
+    "answer_due_rate": lambda s, role: seen(own=["/v1/answers-due/rate"]),
+    "finding_list": lambda s, role: {k: [u + "/findings" for u in v] for k, v in diagnoses(s, role).items()},
     "comment_list": lambda s, role: {k: [u + "/comments" for u in v] for k, v in issues(s, role).items()},
+    **{f"{noun}_list": lambda s, role, below=below: {k: [u + below for u in v] for k, v in meetings(s, role).items()}
+       for noun, below in (("meeting_comment", "/comments"), ("invitation", "/invitations"), ("attendance", "/attendance"),
+                           ("agenda_point", "/agenda-points"), ("decision", "/decisions"))},
 }
 
 # What a change changes, and where a transition leads and how it is undone.
 CHANGES = {
-    "actor": "service_type", "comment": "text", "contact": "function", "context": "text", "document": "title",
+    "actor": "service_type", "comment": "text", "contact": "function", "context": "text", "contribution": "text",
+    "diagnosis": "version_label", "document": "title", "finding": "statement",
     "funding": "note",
+    "meeting": "venue_text", "meeting_series": "title", "agenda_point": "text", "decision": "text",
     "issue": "description", "member": "mandate_ref", "objective": "text", "programme": "method", "quartier": "name",
     "rule": "source", "site": "name", "term": "label_fr",
 }
-MOVES = {"programme": "closed", "member": "ended", "issue": "qualified", "comment": "redacted"}
-ONE_WAY = ("member", "issue", "comment")
+MOVES = {"programme": "closed", "member": "ended", "issue": "qualified", "comment": "redacted", "meeting": "called",
+         "invitation": "accepted", "agenda_point": "withdrawn", "decision": "withdrawn",
+         "contribution": "retained", "diagnosis": "shared", "answer_due": "given"}
+DETAILS = {"answer_due": {"details": {"answer": "C'est fait.", "channel": "meeting"}}}
+ONE_WAY = ("answer_due", "member", "issue", "comment", "contribution", "diagnosis", "meeting", "invitation",
+           "agenda_point", "decision")
 
 
 def naming(path, body, key):
@@ -262,7 +404,27 @@ def create(client, path, body):
         path, data=JPEG, content_type="image/jpeg")
 
 
+def below_meetings(found, path, body):
+    return lambda s, role: {k: [(u + path, body(s)) for u in v] for k, v in found(s, role).items()}
+
+
+def new_attendance(s, role):
+    """Its own line, another's; below a meeting that it does not see."""
+    w, meeting = s.world, s.world.held_meeting()
+    return seen(*([(at.url + "/attendance", w.attendance_body(of))]
+                  for at, of in ((meeting, role), (meeting, "bailleur_b"), (s.elsewhere_held, role))))
+
+
 NEW = {
+    "meeting_series": lambda s, role: seen(*([("/v1/meeting-series", s.world.meeting_series_body(quartiers=q))]
+                                             if q else [] for q in ([s.world.near], None, [s.elsewhere.near]))),
+    "meeting": lambda s, role: seen(*([("/v1/meetings", s.world.meeting_body(quartiers=[q]))]
+                                      for q in (s.world.near, s.world.far, s.elsewhere.near))),
+    "meeting_comment": below_meetings(meetings, "/comments", lambda s: s.world.comment_body()),
+    "invitation": below_meetings(fresh_meetings, "/invitations", lambda s: {"actor_id": s.world.actor["bailleur"]}),
+    "attendance": new_attendance,
+    "agenda_point": below_meetings(fresh_meetings, "/agenda-points", lambda s: {"title": unique("Point")}),
+    "decision": below_meetings(held_meetings, "/decisions", lambda s: {"text": unique("Décision")}),
     "document": new_documents,
     "actor": naming("/v1/actors", lambda w: w.actor_body(), "parent_id"),
     "contact": naming("/v1/contacts", lambda w: w.contact_body(), "actor_id"),
@@ -282,6 +444,14 @@ NEW = {
     "term": lambda s, role: seen(own=[("/v1/vocabularies/themes/terms", s.world.term_body())]),
     "issue": lambda s, role: {k: [("/v1/issues", s.world.issue_body(quartier_id=u.rsplit("/", 1)[1])) for u in v]
                               for k, v in quartiers(s, role).items()},
+    "contribution": lambda s, role: {
+        k: [("/v1/contributions", s.world.contribution_body(quartier_id=u.rsplit("/", 1)[1])) for u in v]
+        for k, v in quartiers(s, role).items()},
+    "diagnosis": lambda s, role: {
+        k: [("/v1/diagnoses", s.world.diagnosis_body(quartier_id=u.rsplit("/", 1)[1])) for u in v]
+        for k, v in quartiers(s, role).items()},
+    "finding": lambda s, role: {k: [(u + "/findings", s.world.finding_body()) for u in v]
+                                for k, v in diagnoses(s, role).items()},
     "comment": lambda s, role: {k: [(u + "/comments", s.world.comment_body()) for u in v]
                                 for k, v in issues(s, role).items()},
 }
@@ -325,10 +495,31 @@ def filled(world, elsewhere, admin):
     s.far_comment, s.confidential_comment = w.comment(far).url, w.comment(confidential).url
     other = e.issue()
     s.elsewhere_issue, s.elsewhere_comment = other.url, e.comment(other).url
+    s.answer = {name: owing(w, name) for name in ("city", "bailleur", "bailleur_b", "association", "institution")}
+    s.far_answer, s.elsewhere_answer = owing(w, "city", w.far), owing(e, "city")
+    s.contribution = {name: w.contribution(by=name).url for name in (*COLLECTORS, "association_b")}
+    s.retained, s.far_contribution = (w.retained(quartier_id=q).url for q in (w.near, w.far))
+    s.elsewhere_contribution = e.retained().url
+    shared = [w.shared_diagnosis(by=name) for name in ("city", "mandated")]
+    s.diagnosis = {name: made.url for name, made in zip(("city", "mandated"), shared)}
+    hidden = [w.diagnosis(), w.shared_diagnosis(quartier_id=w.far), e.shared_diagnosis()]
+    s.open_diagnosis, s.far_diagnosis, s.elsewhere_diagnosis = (made.url for made in hidden)
+    s.finding = {made.url: (e if made is hidden[-1] else w).finding(made).url for made in (*shared, *hidden)}
     s.document = {name: w.document(by=name).url
                   for name in ("city", "bailleur", "bailleur_b", "association", "institution", "mandated")}
     s.internal_document = {name: w.document(by=name, visibility="internal").url for name in s.document}
     s.elsewhere_document = e.document().url
+    s.meeting, s.whole_meeting, s.held = w.meeting().url, w.meeting(quartiers=[]).url, w.held_meeting()
+    s.far_meeting, s.far_held = w.meeting(quartiers=[w.far]).url, w.held_meeting(quartiers=[w.far])
+    s.invited_meeting = {}
+    for name in RESTRICTED:
+        invited = w.meeting(quartiers=[w.far])
+        w.invitation(invited, of=name)
+        s.invited_meeting[name] = invited.url
+    s.series, s.far_series = w.meeting_series(quartiers=[w.near]).url, w.meeting_series(quartiers=[w.far]).url
+    s.elsewhere_meeting, s.elsewhere_held, s.elsewhere_series = e.meeting().url, e.held_meeting(), e.meeting_series().url
+    s.elsewhere_invitation, s.elsewhere_attendance = e.invitation(of="city").url, e.attendance(of="city").url
+    s.elsewhere_point, s.elsewhere_decision = e.agenda_point().url, e.decision().url
     s.elsewhere_contact, s.elsewhere_objective = e.contact().url, e.objective().url
     s.elsewhere_funding, s.elsewhere_rule = e.funding().url, e.rule().url
     s.elsewhere_term, s.elsewhere_context, s.elsewhere_site = e.term().url, e.context().url, e.site().url
@@ -360,20 +551,25 @@ def tries(scene, operation, role):
     if verb == "create":
         return each(NEW[noun](scene, as_role), lambda at: create(client, *at))
     if verb == "batch":
-        item = {**scene.world.issue_body(), "client_ref": str(uuid.uuid4()), "occurred_at": "2024-05-16T08:00:00Z"}
-        item.pop("severity")
-        return each(seen(own=[item]), lambda at: client.post("/v1/issue-batches", {"items": [at]}))
-    fresh = {"member_transition": ending_members, "issue_transition": fresh_issues,
-             "comment_transition": fresh_comments}
+        item = {**getattr(scene.world, noun + "_body")(), "client_ref": str(uuid.uuid4()),
+                "occurred_at": "2024-05-16T08:00:00Z"}
+        item.pop("severity", None)
+        return each(seen(own=[item]), lambda at: client.post(f"/v1/{noun}-batches", {"items": [at]}))
+    fresh = {"meeting_transition": fresh_meetings, "member_transition": ending_members, "issue_transition": fresh_issues,
+             "comment_transition": fresh_comments, "contribution_transition": collected_contributions,
+             "diagnosis_transition": open_diagnoses, "answer_due_transition": open_answers}
     found = fresh.get(operation, OBJECTS[noun])(scene, as_role)
     return each(found, {
         "read": client.get,
+        "agree": lambda url: client.post(url + "/agreement", {"agrees": True}),
         "content": lambda url: client.get(url + "/content"),
         "history": lambda url: client.get(url + "/history"),
         "assignments": lambda url: client.get(url + "/assignments"),
         "proposal": lambda url: client.get(url + "/proposal"),
         "similar": lambda url: client.get(url + "/similar"),
-        "update": lambda url: client.patch(url, {CHANGES[noun]: unique()}, if_match="*"),
+        "trace": lambda url: client.get(url + "/trace"),
+        "update": lambda url: client.patch(url, {CHANGES[noun]: unique()} if noun in CHANGES else {"present_count": 5},
+                                           if_match="*"),
         "transition": lambda url: moved_and_back(client, noun, url),
     }[verb])
 
@@ -386,7 +582,8 @@ def path_of(scene, operation):
 
 def moved_and_back(client, noun, url):
     """Nothing remains of it, but for a member that is ended for good."""
-    answer = client.move(url, MOVES.get(noun, "archived"), if_match="*")
+    answer = client.move(url, MOVES.get(noun, "archived"), if_match="*", comment="Essai",
+                         **DETAILS.get(noun, {}))
     if answer.status == 200 and noun not in ONE_WAY:
         client.move(url, "active", if_match="*", comment="Essai terminé").expect(200)
     return answer

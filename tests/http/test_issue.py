@@ -291,6 +291,8 @@ def test_a_lead_accepts_plans_works_pauses_and_treats(world):
     assert made.json["held_at"] is None and made.json["hold_days"] == 0
     made = world.bailleur.move(made, "in_progress").expect(200)
     assert world.bailleur.move(made, "treated").expect(422).problem.code == "guard_evidence_required"
+    empty = world.bailleur.move(made, "treated", details={"evidence": [EVIDENCE, {"kind": "statement"}]}).expect(422)
+    assert (empty.problem.code, empty.problem.pointers) == ("evidence_empty", ["/details/evidence/1"])
     made = world.bailleur.move(made, "treated", details={"evidence": [EVIDENCE]}).expect(200)
     assert made.json["evidence"] == [EVIDENCE] and made.json["treated_at"]
     made = world.city.move(made, "resolved").expect(200)

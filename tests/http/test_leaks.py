@@ -12,13 +12,24 @@ from world import World, in_days, mark, unique
 # How records are listed, all states of them, and where each is read.
 LISTS = {
     "actor": ("/v1/actors", "/v1/actors", "active,archived"),
+    "answer_due": ("/v1/answers-due", "/v1/answers-due", "open,given,waived,merged"),
     "contact": ("/v1/contacts", "/v1/contacts", "active,archived"),
     "context": (None, "/v1/context", "active,archived"),  # below each quartier
     "comment": (None, "/v1/comments", None),  # below each issue
+    "contribution": ("/v1/contributions", "/v1/contributions", "collected,retained,set_aside,merged,linked,answered"),
+    "diagnosis": ("/v1/diagnoses", "/v1/diagnoses", "open,shared,restituted,validated,archived"),
     "document": ("/v1/documents", "/v1/documents", "active,archived"),
+    "finding": (None, "/v1/findings", "active,archived"),  # below each diagnosis
     "funding": ("/v1/funding", "/v1/funding", "active,archived"),
     "issue": ("/v1/issues", "/v1/issues", "submitted,qualified,assigned,accepted,planned,in_progress,on_hold,"
               "treated,resolved,duplicate,no_action,withdrawn"),
+    "meeting": ("/v1/meetings", "/v1/meetings", "planned,called,held,minutes_draft,minutes_published,cancelled,postponed"),
+    "meeting_series": ("/v1/meeting-series", "/v1/meeting-series", "active,archived"),
+    # Below each meeting.
+    "agenda_point": ("agenda-points", "/v1/agenda-points", "proposed,accepted,refused,withdrawn"),
+    "attendance": ("attendance", "/v1/attendance", "active,archived"),
+    "decision": ("decisions", "/v1/decisions", "recorded,withdrawn"),
+    "invitation": ("invitations", "/v1/invitations", "invited,accepted,excused,withdrawn"),
     "member": ("/v1/programmes/{programme}/members", "/v1/members", "active,ended"),
     "objective": ("/v1/programmes/{programme}/objectives", "/v1/objectives", "active,archived"),
     "programme": ("/v1/programmes", "/v1/programmes", "active,closed,archived"),
@@ -81,8 +92,36 @@ def world(as_admin, contract):
             moved = w.city.move(issue, "qualified").expect(200)
             w.city.move(moved, "assigned", details={
                 "lead_actor_id": w.actor["bailleur_b"], "due_on": in_days(10)}).expect(200)
+    for place in places(w):
+        for made in (w.diagnosis(quartier_id=place), w.shared_diagnosis(by="mandated", quartier_id=place)):
+            w.finding(made)
+    for name in ("city", "association", "association_b", "mandated"):
+        w.contribution(by=name, geometry=w.point)
+        w.retained(by=name, geometry=w.point)
+    w.contribution(quartier_id=w.far), w.retained(quartier_id=w.far)
+    w.hidden_document = w.document(visibility="internal").id
     w.comment(issues[1], by="association", visibility="internal")
     w.hidden_issue = issues[3].id  # internal to the city
+    for place in (w.near, w.far):
+        held = w.held_meeting(kind="walk", quartiers=[place])
+        w.contribution(meeting_id=held.id, quartier_id=place), w.retained(meeting_id=held.id, quartier_id=place)
+        for visibility in ("partners", "confidential", "internal"):
+            w.issue(origin_meeting_id=held.id, quartier_id=place, visibility=visibility)
+        w.published_meeting(held)
+    for place in (w.near, w.far):
+        w.meeting_series(quartiers=[place])
+        invited = w.meeting(quartiers=[place], venue_actor_id=w.actor["association_b"])
+        w.invitation(invited, of="bailleur_b")
+        w.city.move(w.invitation(invited, of="bailleur"), "withdrawn").expect(200)
+        held = w.held_meeting(quartiers=[place], kind="walk", convenor_actor_id=w.actor["association"])
+        w.comment(held), w.comment(held, visibility="internal")
+        w.attendance(held), w.attendance(held, of=None)
+        for issue in [i for i in issues if i.json["visibility"] in ("public", "confidential")][:6]:
+            w.agenda_point(invited, issue_id=issue.id)
+            w.decision(held, on=issue)
+        w.agenda_point(invited), w.decision(held)
+        w.issue(quartier_id=place, origin_meeting_id=held.id)
+    w.hidden_meeting = w.meeting(quartiers=[w.far]).id
     w.objective()
     w.funding(funder_actor_id=w.actor["bailleur_b"])
     w.service("bailleur_b")
@@ -95,7 +134,11 @@ def elsewhere(as_admin, contract):
     """Another programme, with a record of each noun."""
     e = World(as_admin, contract, only=["bailleur", "auditor"])
     e.comment(e.issue())
+    e.contribution(), e.retained(), e.finding()
+    held = e.held_meeting(kind="walk")
+    e.contribution(meeting_id=held.id), e.published_meeting(held)
     e.contact(), e.context(), e.document(), e.rule(), e.objective(), e.funding(), e.term("components")
+    e.meeting_series(), e.invitation(of="city"), e.attendance(of="city"), e.agenda_point(), e.decision()
     e.there = {"site": e.site(geometry={"type": "Point", "coordinates": [5.0972, 43.6401]}).id}
     return e
 
@@ -105,8 +148,14 @@ def listed(world, client, noun, **filters):
     path, _, states = LISTS[noun]
     params = {"status": states, "limit": 200, **filters}
     if noun == "comment":
-        return [item for issue in client.pages("/v1/issues", {"limit": 200})
-                for item in client.pages(f"/v1/issues/{issue['id']}/comments", {"limit": 200, **filters})]
+        return [item for path in ("/v1/issues", "/v1/meetings") for target in client.pages(path, {"limit": 200})
+                for item in client.pages(f"{path}/{target['id']}/comments", {"limit": 200, **filters})]
+    if noun in ("agenda_point", "attendance", "decision", "invitation"):
+        return [item for meeting in client.pages("/v1/meetings", {"limit": 200})
+                for item in client.pages(f"/v1/meetings/{meeting['id']}/{path}", params)]
+    if noun == "finding":
+        return [item for diagnosis in client.pages("/v1/diagnoses", {"limit": 200})
+                for item in client.pages(f"/v1/diagnoses/{diagnosis['id']}/findings", params)]
     if noun != "context":
         return list(client.pages(path.format(programme=world.programme), params))
     seen = [quartier["id"] for quartier in client.pages("/v1/quartiers", {"limit": 200})]
@@ -192,7 +241,7 @@ def test_an_identifier_of_another_programme_may_be_used_here(world, elsewhere):
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("noun", ["actor", "contact", "issue", "site", "quartier"])
+@pytest.mark.parametrize("noun", ["actor", "contact", "contribution", "diagnosis", "issue", "site", "quartier"])
 def test_pages_are_full_until_the_last(world, noun, role):
     """A short page would tell how many hidden records lie between."""
     client, seen, cursor = world.clients[role], [], None
@@ -217,6 +266,15 @@ FILTERS = {
     ("contact", "actor_id"): lambda r, id: r["actor_id"] == id,
     ("contact", "institution_id"): lambda r, id: r["institution_id"] == id,
     ("contact", "quartier_id"): lambda r, id: not r["quartiers"] or id in r["quartiers"],
+    ("answer_due", "meeting_id"): lambda r, id: r["meeting_id"] == id,
+    ("answer_due", "quartier_id"): lambda r, id: r["quartier_id"] == id,
+    ("answer_due", "responsible_institution_id"): lambda r, id: r["responsible_institution_id"] == id,
+    ("answer_due", "origin_id"): lambda r, id: r["origin_id"] == id,
+    ("contribution", "meeting_id"): lambda r, id: r["meeting_id"] == id,
+    ("contribution", "quartier_id"): lambda r, id: r["quartier_id"] == id,
+    ("contribution", "collected_by_institution_id"): lambda r, id: r["collected_by_institution_id"] == id,
+    ("diagnosis", "quartier_id"): lambda r, id: r["quartier_id"] == id,
+    ("diagnosis", "previous_id"): lambda r, id: r["previous_id"] == id,
     ("document", "target_id"): lambda r, id: r["target_id"] == id,
     ("funding", "funder_actor_id"): lambda r, id: r["funder_actor_id"] == id,
     ("issue", "quartier_id"): lambda r, id: r["quartier_id"] == id,
@@ -224,6 +282,10 @@ FILTERS = {
     ("issue", "lead_actor_id"): lambda r, id: r["lead_actor_id"] == id,
     ("issue", "lead_institution_id"): lambda r, id: r["lead_institution_id"] == id,
     ("issue", "reported_institution_id"): lambda r, id: r["reported_institution_id"] == id,
+    ("issue", "meeting_id"): lambda r, id: r["origin_meeting_id"] == id,
+    ("meeting", "quartier_id"): lambda r, id: id in r["quartiers"],
+    ("meeting", "series_id"): lambda r, id: r["series_id"] == id,
+    ("meeting", "convenor_actor_id"): lambda r, id: r["convenor_actor_id"] == id,
     ("member", "actor_id"): lambda r, id: r["actor_id"] == id,
     ("member", "quartier_id"): lambda r, id: not r["quartiers"] or id in r["quartiers"],
     ("rule", "lead_actor_id"): lambda r, id: r["lead_actor_id"] == id,
@@ -334,6 +396,25 @@ def reference_bodies(world, elsewhere):
         ("bailleur", "/v1/issues", w.issue_body(), "quartier_id", w.far),
         ("bailleur", "/v1/issues", w.issue_body(), "site_id", w.there[w.far]),
         ("bailleur", "/v1/issues", w.issue_body(), "recurrence_of_id", w.hidden_issue),
+        ("association", "/v1/contributions", w.contribution_body(), "quartier_id", w.far),
+        ("association", "/v1/contributions", w.contribution_body(), "document_id", w.hidden_document),
+        ("city", "/v1/contributions", w.contribution_body(), "meeting_id", e.meeting().id),
+        ("city", "/v1/diagnoses", w.diagnosis_body(), "quartier_id", e.near),
+        ("city", "/v1/diagnoses", w.diagnosis_body(), "previous_id", e.diagnosis().id),
+        ("city", "/v1/diagnoses", w.diagnosis_body(), "restitutions", [e.meeting(kind="restitution").id]),
+        ("bailleur", "/v1/issues", w.issue_body(), "origin_meeting_id", w.hidden_meeting),
+        ("city", "/v1/meeting-series", w.meeting_series_body(), "quartiers", [e.near]),
+        ("city", "/v1/meetings", w.meeting_body(), "quartiers", [w.near, e.near]),
+        ("city", "/v1/meetings", w.meeting_body(), "series_id", e.meeting_series().id),
+        ("city", "/v1/meetings", w.meeting_body(), "venue_actor_id", e.actor["city"]),
+        ("city", "/v1/meetings", w.meeting_body(), "convenor_actor_id", e.actor["city"]),
+        ("city", "/v1/meetings", w.meeting_body(), "facilitators", [e.actor["city"]]),
+        ("city", "/v1/meetings", w.meeting_body(), "minutes_document_id", e.document().id),
+        ("city", w.meeting().url + "/invitations", {}, "actor_id", e.actor["city"]),
+        ("city", w.held_meeting().url + "/attendance", {"kind": "institution"}, "actor_id", e.actor["city"]),
+        ("city", w.held_meeting().url + "/attendance", {"kind": "residents"}, "via_actor_id", e.actor["city"]),
+        ("bailleur", w.meeting().url + "/agenda-points", {"title": "Point"}, "issue_id", w.hidden_issue),
+        ("city", w.held_meeting().url + "/decisions", {"text": "Décidé", "target_type": "issue"}, "target_id", e.issue().id),
         ("city", "/v1/funding", w.funding_body(), "funder_actor_id", e.actor["city"]),
         ("city", "/v1/responsibility-rules", w.rule_body(), "lead_actor_id", e.actor["city"]),
         ("city", "/v1/responsibility-rules", w.rule_body(), "contributors", [e.actor["city"]]),

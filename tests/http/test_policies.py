@@ -93,7 +93,9 @@ def test_the_administrator_has_no_right_on_business_records(rows):
     held = rows(
         """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            WHERE n.nspname = 'gusp' AND c.relname IN ('contact', 'quartier', 'context', 'site', 'site_key', 'word',
-               'issue', 'issue_key', 'assignment', 'comment')
+               'issue', 'issue_key', 'assignment', 'comment', 'meeting', 'meeting_key', 'meeting_series', 'invitation',
+               'attendance', 'agenda_point', 'decision', 'contribution', 'contribution_key', 'diagnosis', 'finding',
+               'answer_due', 'answer_due_key', 'edge')
              AND has_table_privilege('gusp_admin', c.oid, 'SELECT')"""
     )
     assert held == []
@@ -223,7 +225,11 @@ def test_enumerations_of_the_contract_have_their_french_labels(rows):
         if name in labelled and "enum" in schema
     }
     assert {"actor_kind", "contact_kind", "site_kind", "tenure", "issue_status", "severity", "origin_kind", "document_kind",
-            "decline_reason", "assignment_answer", "issue_visibility", "evidence_kind", "comment_status"} \
+            "answer_channel", "answer_due_status", "link_type", "diagnosis_status", "polarity", "finding_priority",
+            "source_type", "contribution_kind", "contribution_status",
+            "decline_reason", "assignment_answer", "issue_visibility", "evidence_kind", "comment_status", "meeting_kind",
+            "meeting_status", "rhythm", "support_kind", "communication_channel", "invitation_status", "attendance_kind",
+            "agenda_point_status", "decision_status", "decision_target"} \
         <= enumerated.keys()
     for name, codes in enumerated.items():
         assert codes == labelled[name], name

@@ -10,6 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from issue_transitions import STEPS
+import test_contribution
+import test_diagnosis
+from meeting_transitions import STEPS as MEETING_STEPS
 from world import World, in_days, unique
 
 BOUNDED = {"deadline": None, "derandomize": True, "database": None,
@@ -168,8 +171,8 @@ LIVES = {
     "programme": {"active": {"closed"}, "closed": {"active", "archived"}, "archived": set()},
     "member": {"active": {"ended"}, "ended": set()},
     "comment": {"active": {"redacted"}, "redacted": set()},
-    **{noun: ARCHIVED_AND_BACK for noun in ("actor", "contact", "context", "document", "funding", "objective",
-                                            "quartier", "rule", "site", "term")},
+    **{noun: ARCHIVED_AND_BACK for noun in ("actor", "contact", "context", "document", "finding", "funding",
+                                            "meeting_series", "objective", "quartier", "rule", "site", "term")},
 }
 STATES = ["active", "archived", "closed", "ended", "redacted", "deleted"]
 WHO = ["city", "city", "mandated", "bailleur", "association", "institution", "facilitator", "auditor", "admin"]
@@ -201,7 +204,10 @@ def test_the_lives_of_the_database_are_those_of_this_table(database):
         for noun, before, after in cursor.fetchall():
             found.setdefault(noun, set()).add((before, after))
     assert found == {**{noun: {(before, after) for before in life for after in life[before]}
-                        for noun, life in LIVES.items()}, "issue": set(STEPS)}
+                        for noun, life in LIVES.items()}, "issue": set(STEPS),
+                     "contribution": set(test_contribution.STEPS), "diagnosis": set(test_diagnosis.STEPS),
+                     "answer_due": {("open", "given"), ("open", "waived"), ("open", "merged")},
+                     **{noun: set(steps) for noun, steps in MEETING_STEPS.items()}}
 
 
 @pytest.mark.parametrize("noun", LIVES)

@@ -32,7 +32,7 @@ sys.path.insert(0, str(ROOT / "api" / "tools"))
 import access as access_tool  # noqa: E402
 
 # What a mandate may name of what there is.
-MANDATE = ["programme", "member", "rule", "term", "quartier", "issue"]
+MANDATE = ["programme", "member", "rule", "term", "quartier", "meeting", "issue", "contribution", "diagnosis"]
 
 # Name -> kind of the actor, role, whether restricted to near, mandate.
 MEMBERS = {
@@ -68,6 +68,12 @@ def mark():
 def in_days(days):
     """A date, so many days from today."""
     return str(datetime.date.today() + datetime.timedelta(days))
+
+
+def in_hours(hours):
+    """An instant, so many hours from now."""
+    at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
+    return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
 
 
 def claims(token):
@@ -170,6 +176,57 @@ class World:
     def issue(self, by="city", **more):
         return self.make("/v1/issues", self.issue_body(**more), by)
 
+    def meeting_series(self, by="city", **more):
+        return self.make("/v1/meeting-series", self.meeting_series_body(**more), by)
+
+    def meeting(self, by="city", **more):
+        """Still to come, in near."""
+        return self.make("/v1/meetings", self.meeting_body(**more), by)
+
+    def held_meeting(self, **more):
+        """One that took place an hour ago."""
+        made = self.meeting(**{"starts_at": in_hours(-1), **more})
+        made = self.city.move(made, "called").expect(200)
+        return self.city.move(made, "held").expect(200)
+
+    def published_meeting(self, held):
+        """The same with its minutes."""
+        made = self.city.move(held.url, "minutes_draft", if_match="*").expect(200)
+        return self.city.move(made, "minutes_published", details={"answers_due_on": in_days(30)}).expect(200)
+
+    def invitation(self, meeting=None, of="bailleur", by="city"):
+        return self.make(f"{(meeting or self.meeting()).url}/invitations", {"actor_id": self.actor.get(of, of)}, by)
+
+    def attendance(self, meeting=None, of="bailleur", by="city", **more):
+        """A line of an institution; of residents if of is None."""
+        return self.make(f"{(meeting or self.held_meeting()).url}/attendance", self.attendance_body(of, **more), by)
+
+    def agenda_point(self, meeting=None, by="city", **more):
+        return self.make(f"{(meeting or self.meeting()).url}/agenda-points", {"title": unique("Point"), **more}, by)
+
+    def decision(self, meeting=None, by="city", on=None, **more):
+        """On nothing, or on an issue."""
+        target = {"target_type": "issue", "target_id": on.id} if on else {}
+        return self.make(f"{(meeting or self.held_meeting()).url}/decisions",
+                         {"text": unique("Décision"), **target, **more}, by)
+
+    def contribution(self, by="city", **more):
+        return self.make("/v1/contributions", self.contribution_body(**more), by)
+
+    def retained(self, by="city", **more):
+        """A contribution that partners see."""
+        return self.city.move(self.contribution(by=by, **more), "retained").expect(200)
+
+    def diagnosis(self, by="city", **more):
+        return self.make("/v1/diagnoses", self.diagnosis_body(**more), by)
+
+    def shared_diagnosis(self, by="city", **more):
+        return self.city.move(self.diagnosis(by=by, **more), "shared").expect(200)
+
+    def finding(self, diagnosis=None, by="city", **more):
+        url = (diagnosis or self.shared_diagnosis()).url
+        return self.make(f"{url}/findings", self.finding_body(**more), by)
+
     def comment(self, issue, by="city", **more):
         return self.make(f"{issue.url}/comments", self.comment_body(**more), by)
 
@@ -202,6 +259,27 @@ class World:
     def issue_body(self, **more):
         return {"quartier_id": self.near, "title": unique("Constat"), "theme": "outdoor",
                 "category": "lighting", "severity": "normal", **more}
+
+    def meeting_series_body(self, **more):
+        return {"title": unique("Réunions"), "kind": "inter_bailleurs", "rhythm": "monthly", **more}
+
+    def meeting_body(self, **more):
+        return {"kind": "technical", "title": unique("Réunion"), "quartiers": [self.near], "starts_at": in_hours(48), **more}
+
+    def attendance_body(self, of="bailleur", **more):
+        if of is None:
+            return {"kind": "residents", "present_count": 12, **more}
+        return {"kind": "institution", "actor_id": self.actor.get(of, of), "present_count": 2, **more}
+
+    def contribution_body(self, **more):
+        return {"quartier_id": self.near, "kind": "problem", "theme": "outdoor", "contributor_code": "CAN-07",
+                "text": unique("Contribution"), **more}
+
+    def diagnosis_body(self, **more):
+        return {"quartier_id": self.near, "version_label": unique("Version"), **more}
+
+    def finding_body(self, **more):
+        return {"theme": "outdoor", "polarity": "problem", "statement": unique("Diagnostic"), **more}
 
     def comment_body(self, **more):
         return {"text": unique("Commentaire"), **more}

@@ -1,0 +1,31 @@
+-- The trace: why a record exists, and what came of it.
+
+-- meeting_trace
+SELECT t.body
+FROM trace('meeting', :id) AS t (body)
+WHERE t.body IS NOT NULL;
+
+-- contribution_trace
+SELECT t.body
+FROM trace('contribution', :id) AS t (body)
+WHERE t.body IS NOT NULL;
+
+-- issue_trace
+SELECT t.body
+FROM trace('issue', :id) AS t (body)
+WHERE t.body IS NOT NULL;
+
+-- diagnosis_trace
+SELECT t.body
+FROM trace('diagnosis', :id) AS t (body)
+WHERE t.body IS NOT NULL;
+
+-- answer_due_trace
+SELECT t.body
+FROM trace('answer_due', :id) AS t (body)
+WHERE t.body IS NOT NULL;
+
+-- document_trace
+SELECT t.body
+FROM trace('document', :id) AS t (body)
+WHERE t.body IS NOT NULL;
