@@ -483,7 +483,9 @@ account(struct exchange *x, int status)
 		at[n++] = LOG_STR("operation", x->op->id);
 	}
 	at[n++] = LOG_INT("http.response.status_code", status);
-	at[n++] = LOG_STR("url.path", x->in.path);
+	/* Who mistakes an address for a name puts it there. */
+	at[n++] = LOG_STR("url.path",
+	    x->op != NULL && x->op->private ? x->op->path : x->in.path);
 	at[n++] = LOG_STR(
 	    "duration_s", mem_print(&x->mem, "%.6f", (double)took_us / 1e6));
 	if (error != NULL)

@@ -17,9 +17,9 @@ struct exchange;
 struct mem;
 
 enum cache {
-	CACHE_PRIVATE, /* private, no-cache: authenticated reads */
-	CACHE_NEVER,   /* no-store: tokens, health, problems */
-	CACHE_PUBLIC,  /* public, max-age=300: contract, keys, metadata */
+	CACHE_PRIVATE,  /* private, no-cache: authenticated reads */
+	CACHE_NEVER,    /* no-store: tokens, health, problems */
+	CACHE_PUBLIC,   /* public, max-age=300: contract, keys, metadata */
 	CACHE_IMMUTABLE /* private, immutable: bytes that never change */
 };
 

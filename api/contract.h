@@ -83,6 +83,8 @@ struct operation {
 	bool if_match;      /* declares If-Match: required */
 	bool idempotent;    /* declares Idempotency-Key: required */
 	bool download;      /* x-download: answers bytes (download.h) */
+	bool private;       /* x-private: personal data, on a lane of its own;
+	                       its body is kept with no key and by no cache */
 	bool paged;         /* x-page: answers {"items","next_cursor"} */
 	const char *map;    /* x-map: the list that this one shows as GeoJSON,
 	                       by the same statement; or NULL */

@@ -14,7 +14,7 @@ static struct db_link *links;
 static size_t n_links;
 static void (*keys_changed)(void);
 
-/* Links of a lane; the one of the admin lane is opened by its first call. */
+/* Links of a lane; one of those that are opened by their first call. */
 static size_t
 links_of(enum lane lane)
 {
@@ -22,6 +22,7 @@ links_of(enum lane lane)
 		[LANE_MEMBER] = config.links_member,
 		[LANE_AUDITOR] = config.links_auditor,
 		[LANE_ADMIN] = 1,
+		[LANE_PRIVACY] = 1,
 		[LANE_AUTH] = config.links_auth,
 	};
 
@@ -51,7 +52,7 @@ db_open(void)
 	for (unsigned lane = 0; lane < N_LANES; lane++)
 		for (size_t i = 0; i < links_of((enum lane)lane); i++, n++) {
 			link_setup(&links[n], (enum lane)lane, (int)n,
-			    lane == LANE_ADMIN);
+			    lane_table[lane].on_demand);
 			links[n].listens = lane == LANE_AUTH && i == 0;
 		}
 	n_links = n;
@@ -166,7 +167,7 @@ db_send(struct db_call *call, enum lane lane)
 	while ((link = lightest(lane)) != NULL)
 		if (pipe_send(link, call->pending))
 			return true;
-	if (lane != LANE_ADMIN)
+	if (!lane_table[lane].on_demand)
 		return false;
 	link = first_of(lane);
 	return link != NULL && link_wait(link, call->pending);

@@ -51,8 +51,8 @@ void db_open(void);
 /* Close them; what is in flight is LOST. */
 void db_close(void);
 
-/* Whether some link of the lane could take a call now. The admin lane is
- * opened by its first call, which waits for it. */
+/* Whether some link of the lane could take a call now. A lane that is on
+ * demand is opened by its first call, which waits for it. */
 bool db_ready(enum lane lane);
 
 /* Calls in flight in this worker: a metric. */

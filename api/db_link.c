@@ -22,15 +22,6 @@
 #define CONNECT_TIMEOUT_MS 5000
 #define WATCHDOG_MS        7000
 
-static const struct {
-	const char *name, *role, *application;
-} lanes[N_LANES] = {
-	[LANE_MEMBER] = { "member", "gusp_member", "gusp-member" },
-	[LANE_AUDITOR] = { "auditor", "gusp_auditor", "gusp-auditor" },
-	[LANE_ADMIN] = { "admin", "gusp_admin", "gusp-admin" },
-	[LANE_AUTH] = { "auth", "gusp_auth", "gusp-auth" },
-};
-
 static void on_event(void *arg, int error);
 static void on_notice(void *arg, const PGresult *notice);
 
@@ -67,8 +58,8 @@ link_params(enum lane lane, const char **keywords, const char **values)
 	} params[] = {
 		/* First, so that what follows has the last word. */
 		{ "dbname", config.database_url },
-		{ "user", lanes[lane].role },
-		{ "application_name", lanes[lane].application },
+		{ "user", lane_table[lane].role },
+		{ "application_name", lane_table[lane].application },
 		{ "options",
 		    "-c search_path=gusp,public -c statement_timeout=5000"
 		    " -c lock_timeout=1000"
@@ -173,7 +164,7 @@ link_lose(struct db_link *link, const char *why, bool for_good)
 	/* Later messages may quote a row; those of connecting do not. */
 	if (link->conn != NULL && !for_good)
 		log_warning("db_link_lost", LOG_INT("link", link->id),
-		    LOG_STR("lane", lanes[link->lane].name),
+		    LOG_STR("lane", lane_table[link->lane].name),
 		    LOG_STR("why", why), LOG_INT("calls", link->in_flight),
 		    LOG_STR("message", link->state == LINK_CONNECTING
 		                           ? PQerrorMessage(link->conn)
@@ -219,7 +210,7 @@ connected(struct db_link *link)
 	link->state = LINK_READY;
 	link->backoff_ms = BACKOFF_MIN_MS;
 	log_info("db_link_ready", LOG_INT("link", link->id),
-	    LOG_STR("lane", lanes[link->lane].name),
+	    LOG_STR("lane", lane_table[link->lane].name),
 	    LOG_INT("backend", PQbackendPID(link->conn)));
 	if (link->listens)
 		pipe_listen(link);

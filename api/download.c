@@ -23,6 +23,7 @@
 
 struct download {
 	struct caller caller;
+	enum lane lane;
 	char request_id[REQUEST_ID_MAX], id[37];
 	size_t size, at; /* at: what was given so far */
 	struct db_call
@@ -71,6 +72,7 @@ download_new(struct exchange *x, size_t size)
 	if (d == NULL)
 		fatal("download: out of memory");
 	d->caller = x->caller;
+	d->lane = lane_of(x->op, x->caller.role);
 	d->caller.scope = NULL;
 	(void)snprintf(
 	    d->request_id, sizeof(d->request_id), "%s", x->request_id);
@@ -187,7 +189,7 @@ ask(struct download *d)
 	d->given = false;
 	query_enter(d->call, &d->caller, d->request_id, &d->mem);
 	storage_get(d->call, d->id, d->at, &d->mem);
-	sent = db_send(d->call, query_lane(d->caller.role));
+	sent = db_send(d->call, d->lane);
 	mem_release(&d->mem);
 	return sent;
 }

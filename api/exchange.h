@@ -47,8 +47,8 @@ struct exchange {
 	struct caller caller;
 	bool known; /* caller is set */
 	struct args args;
-	json_t *body;         /* owned */
-	struct db_call *call; /* owned */
+	json_t *body;          /* owned */
+	struct db_call *call;  /* owned */
 	struct upload *upload; /* owned; of an operation with x-upload */
 	struct problem problem;
 	struct answer answer;

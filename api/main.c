@@ -65,14 +65,6 @@ static const struct {
 	{ "database", check_database },
 };
 
-/* Who checks the statements of a lane. */
-static const char *const lane_users[N_LANES] = {
-	[LANE_MEMBER] = "gusp_member",
-	[LANE_AUDITOR] = "gusp_auditor",
-	[LANE_ADMIN] = "gusp_admin",
-	[LANE_AUTH] = "gusp_auth",
-};
-
 /*
  * Beyond what Kore allows its workers (seccomp.c, pgsql.c): what glibc 2.36,
  * libpq 15 (with TLS too), OpenSSL 3.0 and this code were seen to call under
@@ -158,12 +150,12 @@ static bool
 check_database(char *why, size_t why_len)
 {
 	for (enum lane lane = 0; lane < N_LANES; lane++) {
-		PGconn *conn = connect_as(lane_users[lane]);
+		PGconn *conn = connect_as(lane_table[lane].role);
 		bool good = PQstatus(conn) == CONNECTION_OK;
 
 		if (!good)
-			(void)snprintf(why, why_len, "%s: %s", lane_users[lane],
-			    PQerrorMessage(conn));
+			(void)snprintf(why, why_len, "%s: %s",
+			    lane_table[lane].role, PQerrorMessage(conn));
 		else
 			good = statements_check(conn, lane, why, why_len);
 		PQfinish(conn);

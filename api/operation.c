@@ -26,7 +26,7 @@ const char *const role_names[N_ROLES] = {
 static const char *const operation_members[] = { "operationId", "summary",
 	"description", "tags", "externalDocs", "deprecated", "security",
 	"parameters", "requestBody", "responses", "x-roles", "x-page",
-	"x-upload", "x-download", "x-map" };
+	"x-upload", "x-download", "x-private", "x-map" };
 
 static const char *const body_members[] = { "description", "required",
 	"content" };
@@ -41,6 +41,8 @@ static bool
 read_responses(struct load *load, struct operation *op, json_t *responses);
 static bool
 read_download(struct load *load, struct operation *op, json_t *download);
+static bool
+read_private(struct load *load, struct operation *op, json_t *private);
 static bool read_map(struct load *load, struct operation *op, json_t *map);
 static bool check_promises(struct load *load, const struct operation *op);
 
@@ -63,6 +65,7 @@ load_operation(
 	       read_body(load, op, node) &&
 	       read_responses(load, op, json_object_get(node, "responses")) &&
 	       read_download(load, op, json_object_get(node, "x-download")) &&
+	       read_private(load, op, json_object_get(node, "x-private")) &&
 	       read_map(load, op, json_object_get(node, "x-map")) &&
 	       check_promises(load, op);
 }
@@ -254,6 +257,22 @@ read_download(struct load *load, struct operation *op, json_t *download)
 	if (op->method != METHOD_GET || op->paged || op->public || !below_an_id)
 		return load_fail(load, "x-download is for GET below an id");
 	return true;
+}
+
+/* An answer that is kept with its key says where and no more: so is the
+ * first one, that the repeated one is the same. */
+static bool
+read_private(struct load *load, struct operation *op, json_t *private)
+{
+	if (private == NULL)
+		return true;
+	if (!json_is_true(private))
+		return load_fail(load, "x-private is true or absent");
+	op->private = true;
+	if (op->public || op->download || op->body_kind == BODY_UPLOAD)
+		return load_fail(load, "x-private is for JSON of a caller");
+	return !op->idempotent || op->media_type == NULL ||
+	       load_fail(load, "x-private: a kept answer has no content");
 }
 
 static bool

@@ -31,16 +31,6 @@ enum phase {
 	REPLAYING
 };
 
-static const enum lane lanes[N_ROLES] = {
-	[ROLE_CITY] = LANE_MEMBER,
-	[ROLE_BAILLEUR] = LANE_MEMBER,
-	[ROLE_ASSOCIATION] = LANE_MEMBER,
-	[ROLE_INSTITUTION] = LANE_MEMBER,
-	[ROLE_FACILITATOR] = LANE_MEMBER,
-	[ROLE_AUDITOR] = LANE_AUDITOR,
-	[ROLE_ADMIN] = LANE_ADMIN,
-};
-
 static enum next send_operation(struct exchange *x);
 static enum next send_replay(struct exchange *x);
 static enum next read_operation(struct exchange *x);
@@ -61,12 +51,6 @@ query_run(struct exchange *x)
 	return read_operation(x);
 }
 
-enum lane
-query_lane(enum role role)
-{
-	return lanes[role];
-}
-
 /* What an upload says: its parameters, and its bytes as they are kept. */
 static const char *
 content_of(struct exchange *x)
@@ -85,9 +69,9 @@ fingerprint_of(struct exchange *x)
 {
 	unsigned char digest[EVP_MAX_MD_SIZE];
 	unsigned int len = 0;
-	char *canonical = x->body == NULL
-	    ? NULL
-	    : json_dumps(x->body, JSON_SORT_KEYS | JSON_COMPACT);
+	char *canonical = x->body == NULL ? NULL
+	                                  : json_dumps(x->body,
+	                                        JSON_SORT_KEYS | JSON_COMPACT);
 	const char *body = x->upload != NULL ? content_of(x) : canonical;
 	const char *text = mem_print(&x->mem, "%s %s %s",
 	    method_names[x->in.method], x->in.path, body == NULL ? "" : body);
@@ -181,7 +165,7 @@ send_operation(struct exchange *x)
 	add_parts(x, v);
 	x->phase = SENT;
 	x->tries++;
-	return exchange_send(x, query_lane(x->caller.role));
+	return exchange_send(x, lane_of(x->op, x->caller.role));
 }
 
 /* A finished key: the answer it had, read in an exchange of its own because
@@ -201,7 +185,7 @@ send_replay(struct exchange *x)
 	query_enter(x->call, &x->caller, x->request_id, &x->mem);
 	db_add(x->call, &v->parts[0], &args);
 	x->phase = REPLAYING;
-	return exchange_send(x, query_lane(x->caller.role));
+	return exchange_send(x, lane_of(x->op, x->caller.role));
 }
 
 /* feature_not_supported of a cached plan, invalid_sql_statement_name. */
@@ -261,11 +245,19 @@ is_false(const char *value)
 	return value != NULL && value[0] == 'f';
 }
 
+/* A private effect tells where it is, and nothing that would have to be kept
+ * for who asks again. */
+static bool
+has_no_body(const struct operation *op)
+{
+	return op->private && op->idempotent;
+}
+
 static enum next
 answer_record(struct exchange *x, const char *body, const char *version,
     const char *location)
 {
-	size_t len = strlen(body);
+	size_t len = body == NULL ? 0 : strlen(body);
 
 	x->answer.status = x->op->success;
 	x->answer.type = x->op->media_type;
@@ -318,8 +310,7 @@ next_page(struct exchange *x, const char *cursor)
 /* What a page begins with; a map's next_cursor is a foreign member (RFC 7946
  * 6.1). */
 static const char list_open[] = "{\"items\":[";
-static const char map_open[] =
-    "{\"type\":\"FeatureCollection\",\"features\":[";
+static const char map_open[] = "{\"type\":\"FeatureCollection\",\"features\":[";
 
 /* {"items":[...],"next_cursor":...} from rows of body and key. One row more
  * than asked for says that there is a next page; it is not shown. */
@@ -399,12 +390,14 @@ read_operation(struct exchange *x)
 		if (touched != NULL && strcmp(touched, "0") == 0)
 			untouched = true;
 	}
+	if (x->op->private)
+		x->answer.cache = CACHE_NEVER;
 	if (x->op->paged)
 		return answer_page(x, last);
 	if (x->op->download)
 		return download_read(x);
 	body = value_of(last, "body");
-	if (body == NULL)
+	if (PQntuples(last) == 0 || (body == NULL && !has_no_body(x->op)))
 		return refuse(x, "not_found", NULL);
 	if (untouched)
 		return refuse_untouched(x, last);
@@ -418,7 +411,7 @@ read_replay(struct exchange *x)
 	const PGresult *kept = x->call->results[1];
 	const char *body = value_of(kept, "body");
 
-	if (body == NULL)
+	if (PQntuples(kept) == 0)
 		return refuse(x, "idempotency_in_progress", NULL);
 	x->answer.replayed = true;
 	return answer_record(

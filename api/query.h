@@ -14,7 +14,4 @@ enum next query_run(struct exchange *x);
 void query_enter(struct db_call *call, const struct caller *caller,
     const char *request_id, struct mem *mem);
 
-/* The lane that serves a role. */
-enum lane query_lane(enum role role);
-
 #endif

@@ -99,8 +99,8 @@ bind_maps(char *why, size_t why_len)
 			    "%s: x-map '%s' is no list", op->id, op->map);
 			return false;
 		}
-		if (!bind(&loaded.at[loaded.n++], list->statement->template,
-		        op, why, why_len))
+		if (!bind(&loaded.at[loaded.n++], list->statement->template, op,
+		        why, why_len))
 			return false;
 	}
 	return true;

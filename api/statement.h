@@ -5,10 +5,11 @@
  * ended by a ";" at the end of a line. ":name" is a parameter: one of the
  * operation's path and query parameters, or body (jsonb), what is known of
  * an upload (media_type, size, sha256, stripped, width, height; its bytes are
- * kept between the parts, storage.h), versions (bigint[]), limit (bigint), after_1 ... (types of the
- * sort). "--? flag flag" opens a fragment that is there only if all its flags
- * are on, and closes the one before; "--?" closes it. A flag is the name of a
- * given argument, name:value of an enumerated one, sort:<name>, or cursor.
+ * kept between the parts, storage.h), versions (bigint[]), limit (bigint),
+ * after_1 ... (types of the sort). "--? flag flag" opens a fragment that is
+ * there only if all its flags are on, and closes the one before; "--?" closes
+ * it. A flag is the name of a given argument, name:value of an enumerated one,
+ * sort:<name>, or cursor.
  *
  * A line "-- @name" begins a statement of the engine's own. Its parameters
  * are typed by the cast after their first use: ":client::uuid". Those of
@@ -78,8 +79,8 @@ const struct statement *statement_named(const char *name);
  *
  * The last part of an idempotent operation is wrapped so that its answer is
  * kept with the key in the same transaction: it answers body, etag and
- * location, and nothing else. Never NULL: what could fail was tried by
- * statements_load().
+ * location, and nothing else; a private one's body is not kept. Never NULL:
+ * what could fail was tried by statements_load().
  */
 const struct variant *
 statement_variant(const struct statement *statement, const struct args *args);

@@ -230,7 +230,7 @@ is_of_lane(const struct statement *s, enum lane lane)
 	bool of_auth;
 
 	if (s->op != NULL && !s->op->public)
-		return (s->op->roles & lane_roles(lane)) != 0;
+		return lane_serves(lane, s->op);
 	of_auth = s->op != NULL || strcmp(s->template->file, "oauth.sql") == 0;
 	return of_auth == (lane == LANE_AUTH);
 }

@@ -41,6 +41,7 @@ static const struct {
  * The answer of an idempotent operation is kept by the statement that gives
  * it, so that both are there or neither is. A WITH list of the statement's
  * own goes first: PostgreSQL takes data-modifying ones at the top level only.
+ * Of a private one the body is left out.
  */
 static const char keep_open[] = "answer AS (\n";
 static const char keep_close[] =
@@ -48,7 +49,7 @@ static const char keep_close[] =
     "INSERT INTO idempotency (client_id, membership_id, key, fingerprint,"
     " status, body, etag, location)\n"
     "SELECT client_id(), membership_id(), idempotency_key(),"
-    " idempotency_fingerprint(), %d, a.body::text, a.etag::text,"
+    " idempotency_fingerprint(), %d, %s, a.etag::text,"
     " a.location::text\n"
     "FROM answer AS a RETURNING 1)\n"
     "SELECT a.body, a.etag, a.location FROM answer AS a";
@@ -236,7 +237,7 @@ static size_t
 room_for(const struct template_part *part)
 {
 	size_t room = sizeof(keep_open) + sizeof(keep_close) +
-	              sizeof(map_open) + sizeof(map_close) + 32;
+	              sizeof(map_open) + sizeof(map_close) + 48;
 
 	for (size_t i = 0; i < part->n; i++)
 		room +=
@@ -254,12 +255,13 @@ put_keep_open(struct text *text, const struct template_part *from)
 }
 
 static void
-put_keep_close(struct text *text, int status)
+put_keep_close(struct text *text, const struct operation *op)
 {
-	char close[sizeof(keep_close) + 16];
+	char close[sizeof(keep_close) + 32];
 
 	put(text, close,
-	    (size_t)snprintf(close, sizeof(close), keep_close, status));
+	    (size_t)snprintf(close, sizeof(close), keep_close, op->success,
+	        op->private ? "NULL" : "a.body::text"));
 }
 
 static void
@@ -275,8 +277,8 @@ make_part(const struct statement *statement, size_t at, uint64_t fragments,
     size_t sort, struct mem *mem, struct part *out)
 {
 	const struct template_part *from = &statement->template->parts[at];
-	bool last = statement->op != NULL &&
-	            at + 1 == statement->template->n_parts;
+	bool last =
+	    statement->op != NULL && at + 1 == statement->template->n_parts;
 	bool kept = last && statement->op->idempotent;
 	bool mapped = last && statement->op->map != NULL;
 	struct text text = { mem_take(mem, room_for(from)), 0 };
@@ -302,7 +304,7 @@ make_part(const struct statement *statement, size_t at, uint64_t fragments,
 	}
 	put_end(&text);
 	if (kept)
-		put_keep_close(&text, statement->op->success);
+		put_keep_close(&text, statement->op);
 	if (mapped)
 		put(&text, map_close, sizeof(map_close) - 1);
 	put_end(&text);

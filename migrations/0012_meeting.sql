@@ -214,6 +214,12 @@ BEGIN
     END IF;
     IF NEW.stops IS DISTINCT FROM was.stops THEN
         NEW.stops := gusp.stops_of(NEW.stops);
+        -- What issues come from stays; the caller's view tells of no others.
+        IF EXISTS (SELECT FROM gusp.issue AS i
+                   WHERE i.origin_meeting_id = NEW.id AND i.origin_stop_n IS NOT NULL
+                     AND NOT NEW.stops @> jsonb_build_array(jsonb_build_object('n', i.origin_stop_n))) THEN
+            PERFORM gusp.refuse('422', 'stop_in_use', '{"pointer": "/stops"}');
+        END IF;
     END IF;
     PERFORM gusp.check_meeting_texts(NEW, was);
     NEW.seen_by := gusp.keys_of_quartiers(NEW.programme_id, NEW.quartiers)
@@ -481,13 +487,18 @@ ALTER FUNCTION spread_hosts() OWNER TO gusp_definer;
 CREATE FUNCTION attendance_of(meeting uuid) RETURNS json
 LANGUAGE plpgsql STABLE AS $$
 #variable_conflict use_variable
+DECLARE
+    -- Nobody is absent from what has not taken place.
+    held boolean := EXISTS (
+        SELECT FROM gusp.meeting AS m
+        WHERE m.id = meeting AND m.status IN ('held', 'minutes_draft', 'minutes_published'));
 BEGIN
     RETURN (
         SELECT json_build_object(
             'institutions_invited', count(*) FILTER (WHERE s.invited),
             'institutions_present', count(*) FILTER (WHERE s.present),
             'institutions_excused', count(*) FILTER (WHERE s.excused AND NOT s.present),
-            'institutions_absent', count(*) FILTER (WHERE s.invited AND NOT s.present AND NOT s.excused),
+            'institutions_absent', count(*) FILTER (WHERE s.invited AND NOT s.present AND NOT s.excused AND held),
             'residents', (SELECT coalesce(sum(a.present_count), 0) FROM gusp.attendance AS a
                           WHERE a.meeting_id = meeting AND a.kind = 'residents' AND a.status = 'active'))
         FROM (SELECT bool_or(u.invited) AS invited, bool_or(u.present) AS present, bool_or(u.excused) AS excused
@@ -844,6 +855,7 @@ ALTER TABLE issue
     ADD origin_meeting_id uuid,
     ADD origin_stop_n int,
     ADD FOREIGN KEY (programme_id, origin_meeting_id) REFERENCES meeting (programme_id, id);
+CREATE INDEX issue_origin ON issue (origin_meeting_id, origin_stop_n) WHERE origin_meeting_id IS NOT NULL;
 INSERT INTO field_group (noun, field, grp) VALUES
     ('issue', 'origin_meeting_id', 'public'),
     ('issue', 'origin_stop_n', 'public');
@@ -852,12 +864,13 @@ INSERT INTO field_group (noun, field, grp) VALUES
 CREATE FUNCTION check_issue_origin() RETURNS trigger
 LANGUAGE plpgsql AS $$
 DECLARE
-    m gusp.meeting := gusp.meeting_of(NEW.origin_meeting_id);
+    m gusp.meeting;
 BEGIN
     IF TG_OP = 'UPDATE' AND (NEW.origin_meeting_id, NEW.origin_stop_n)
             IS NOT DISTINCT FROM (OLD.origin_meeting_id, OLD.origin_stop_n) THEN
         RETURN NEW;
     END IF;
+    m := gusp.meeting_of(NEW.origin_meeting_id);
     IF NEW.origin_meeting_id IS NOT NULL AND (m.id IS NULL OR m.programme_id <> NEW.programme_id) THEN
         PERFORM gusp.refuse('422', 'unknown_reference', '{"pointer": "/origin_meeting_id"}');
     END IF;

@@ -236,8 +236,10 @@ END $$;
 -- one is answered by the one that it became part of.
 INSERT INTO transition (noun, from_state, to_state, position, who, needs_details, guards, effect) VALUES
     ('contribution', 'collected', 'retained', 1, '{city,mandated}', '{}', '{}', 'contribution_retain'),
-    ('contribution', 'collected', 'set_aside', 2, '{city,mandated}', '{set_aside_reason}', '{}', 'contribution_set_aside'),
-    ('contribution', 'collected', 'merged', 3, '{city,mandated}', '{merged_into_id}', '{merged_into_another}', 'contribution_merge'),
+    ('contribution', 'collected', 'set_aside', 2, '{city,mandated}', '{set_aside_reason}', '{}',
+        'contribution_set_aside'),
+    ('contribution', 'collected', 'merged', 3, '{city,mandated}', '{merged_into_id}', '{merged_into_another}',
+        'contribution_merge'),
     ('contribution', 'retained', 'linked', 1, '{city,mandated}', '{links}', '{}', 'contribution_link'),
     ('contribution', 'retained', 'answered', 2, '{city,mandated,collector}', '{answer}', '{}', 'contribution_answer'),
     ('contribution', 'set_aside', 'answered', 1, '{city,mandated,collector}', '{answer}', '{}', 'contribution_answer'),
@@ -275,7 +277,8 @@ CREATE INDEX contribution_key_kind ON contribution_key (key, kind, created_at DE
 CREATE INDEX contribution_key_theme ON contribution_key (key, theme, created_at DESC, id DESC);
 CREATE INDEX contribution_key_meeting ON contribution_key (key, meeting_id, created_at DESC, id DESC)
     WHERE meeting_id IS NOT NULL;
-CREATE INDEX contribution_key_collector ON contribution_key (key, collected_by_institution_id, created_at DESC, id DESC);
+CREATE INDEX contribution_key_collector
+    ON contribution_key (key, collected_by_institution_id, created_at DESC, id DESC);
 CREATE INDEX contribution_key_cell ON contribution_key (key, cell) WHERE cell IS NOT NULL;
 CALL protect('contribution_key', 'key = ANY ((SELECT keys())::text[])', NULL);
 
@@ -340,7 +343,10 @@ SELECT 'contribution', f, CASE
         'created_by', 'updated_at', 'updated_by', 'seen_by', 'written_by', 'edited_by') THEN 'kept'
     WHEN f = 'contributor_code' THEN 'personal'
     ELSE 'public' END
-FROM unnest('{id,programme_id,client_ref,meeting_id,collected_by_actor_id,collected_by_institution_id,contributor_code,kind,theme,text,quartier_id,geometry,document_id,occurred_at,status,retained_at,set_aside_reason,merged_into_id,links,answer,version,created_at,created_by,updated_at,updated_by,seen_by,written_by,edited_by}'::text[]) AS f;
+FROM unnest('{
+    id,programme_id,client_ref,meeting_id,collected_by_actor_id,collected_by_institution_id,contributor_code,
+    kind,theme,text,quartier_id,geometry,document_id,occurred_at,status,retained_at,set_aside_reason,
+    merged_into_id,links,answer,version,created_at,created_by,updated_at,updated_by,seen_by,written_by,edited_by}'::text[]) AS f;
 
 -- Batches ---------------------------------------------------------------------------------
 
@@ -358,16 +364,18 @@ END $$;
 
 -- Of each noun that comes in batches: what an item becomes, and which of the
 -- caller's own are there already, by the numbers of its device; both as what
--- is told of a record.
+-- is told of a record. plpgsql, because it keeps its plans from item to item.
 CREATE FUNCTION batched_issue(base uuid, said jsonb) RETURNS jsonb
-LANGUAGE sql AS $$
-    SELECT jsonb_build_object('id', i.id, 'ref', i.ref) FROM gusp.create_issue($1, $2, 'walk') AS i
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN (SELECT jsonb_build_object('id', i.id, 'ref', i.ref) FROM gusp.create_issue($1, $2, 'walk') AS i);
+END $$;
 
 CREATE FUNCTION batched_contribution(base uuid, said jsonb) RETURNS jsonb
-LANGUAGE sql AS $$
-    SELECT jsonb_build_object('id', gusp.create_contribution($1, $2))
-$$;
+LANGUAGE plpgsql AS $$
+BEGIN
+    RETURN jsonb_build_object('id', gusp.create_contribution($1, $2));
+END $$;
 
 CREATE FUNCTION contributions_of_client_refs(refs uuid[]) RETURNS jsonb
 LANGUAGE sql STABLE AS $$
@@ -493,17 +501,23 @@ INSERT INTO vocabulary (name, label_fr, extensible) VALUES
 
 INSERT INTO term (vocabulary, position, code, label_fr, label_fr_plain, definition_fr) VALUES
     ('contribution_kind', 10, 'problem', 'Point noir', 'Ce qui ne va pas', NULL),
-    ('contribution_kind', 20, 'asset', 'Atout', 'Ce qui va bien', 'Ce qui compte pour les habitants et qu’il faut garder.'),
-    ('contribution_kind', 30, 'use', 'Usage', 'Ce qu’on y fait', 'Comment un lieu est utilisé, par qui et quand, sans nommer personne.'),
+    ('contribution_kind', 20, 'asset', 'Atout', 'Ce qui va bien',
+        'Ce qui compte pour les habitants et qu’il faut garder.'),
+    ('contribution_kind', 30, 'use', 'Usage', 'Ce qu’on y fait',
+        'Comment un lieu est utilisé, par qui et quand, sans nommer personne.'),
     ('contribution_kind', 40, 'idea', 'Proposition', 'Une idée', NULL),
     ('contribution_kind', 50, 'path', 'Parcours', 'Un chemin', 'Un trajet du quotidien, à pied le plus souvent.'),
     ('contribution_kind', 60, 'feeling', 'Ressenti', 'Ce qu’on ressent', NULL),
 
     ('contribution_status', 10, 'collected', 'Recueillie', 'Notée', 'Notée auprès d’un habitant, pas encore triée.'),
-    ('contribution_status', 20, 'retained', 'Retenue', 'Gardée', 'Retenue au tri ; les partenaires du quartier la voient.'),
-    ('contribution_status', 30, 'set_aside', 'Écartée', 'Mise de côté', 'Écartée au tri, pour un motif que l’on peut dire à l’habitant.'),
-    ('contribution_status', 40, 'merged', 'Fusionnée', 'Réunie à une autre', 'Dit la même chose qu’une autre, à laquelle on répond.'),
-    ('contribution_status', 50, 'linked', 'Reliée', 'Suivie d’effet', 'A donné lieu à un constat, à un diagnostic ou à un engagement.'),
+    ('contribution_status', 20, 'retained', 'Retenue', 'Gardée',
+        'Retenue au tri ; les partenaires du quartier la voient.'),
+    ('contribution_status', 30, 'set_aside', 'Écartée', 'Mise de côté',
+        'Écartée au tri, pour un motif que l’on peut dire à l’habitant.'),
+    ('contribution_status', 40, 'merged', 'Fusionnée', 'Réunie à une autre',
+        'Dit la même chose qu’une autre, à laquelle on répond.'),
+    ('contribution_status', 50, 'linked', 'Reliée', 'Suivie d’effet',
+        'A donné lieu à un constat, à un diagnostic ou à un engagement.'),
     ('contribution_status', 60, 'answered', 'Répondue', 'On a répondu', NULL),
 
     ('answer_channel', 10, 'meeting', 'En réunion', 'En réunion', NULL),

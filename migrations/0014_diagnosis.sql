@@ -120,7 +120,9 @@ SELECT 'diagnosis', f, CASE
     WHEN f IN ('id', 'programme_id', 'version', 'created_at', 'created_by', 'updated_at', 'updated_by',
         'seen_by', 'written_by') THEN 'kept'
     ELSE 'public' END
-FROM unnest('{id,programme_id,quartier_id,version_label,period_from_on,period_to_on,previous_id,restitutions,shared_at,validated_at,status,version,created_at,created_by,updated_at,updated_by,seen_by,written_by}'::text[]) AS f;
+FROM unnest('{
+    id,programme_id,quartier_id,version_label,period_from_on,period_to_on,previous_id,restitutions,shared_at,
+    validated_at,status,version,created_at,created_by,updated_at,updated_by,seen_by,written_by}'::text[]) AS f;
 
 CREATE OR REPLACE VIEW linkable WITH (security_invoker = true) AS
 SELECT t.noun, t.id, t.programme_id FROM commentable AS t
@@ -245,7 +247,9 @@ SELECT 'finding', f, CASE
     WHEN f IN ('id', 'programme_id', 'version', 'created_at', 'created_by', 'updated_at', 'updated_by',
         'seen_by', 'written_by') THEN 'kept'
     ELSE 'public' END
-FROM unnest('{id,programme_id,diagnosis_id,n,theme,polarity,statement,priority,sources,agreed_by,status,version,created_at,created_by,updated_at,updated_by,seen_by,written_by}'::text[]) AS f;
+FROM unnest('{
+    id,programme_id,diagnosis_id,n,theme,polarity,statement,priority,sources,agreed_by,status,version,created_at,
+    created_by,updated_at,updated_by,seen_by,written_by}'::text[]) AS f;
 
 -- What is read ------------------------------------------------------------------------
 
@@ -311,8 +315,10 @@ INSERT INTO vocabulary (name, label_fr, extensible) VALUES
 
 INSERT INTO term (vocabulary, position, code, label_fr, label_fr_plain, definition_fr) VALUES
     ('diagnosis_status', 10, 'open', 'En cours d’élaboration', 'On l’écrit', NULL),
-    ('diagnosis_status', 20, 'shared', 'Partagé', 'Montré aux partenaires', 'Soumis aux partenaires du quartier, qui disent leur accord.'),
-    ('diagnosis_status', 30, 'restituted', 'Restitué', 'Présenté aux habitants', 'Présenté aux habitants lors d’une réunion de restitution.'),
+    ('diagnosis_status', 20, 'shared', 'Partagé', 'Montré aux partenaires',
+        'Soumis aux partenaires du quartier, qui disent leur accord.'),
+    ('diagnosis_status', 30, 'restituted', 'Restitué', 'Présenté aux habitants',
+        'Présenté aux habitants lors d’une réunion de restitution.'),
     ('diagnosis_status', 40, 'validated', 'Validé', 'Terminé', 'Ne change plus ; une nouvelle version le suit.'),
     ('diagnosis_status', 50, 'archived', 'Archivé', 'Rangé', NULL),
 
@@ -327,6 +333,7 @@ INSERT INTO term (vocabulary, position, code, label_fr, label_fr_plain, definiti
     ('source_type', 10, 'contribution', 'Contribution', 'La parole d’un habitant', NULL),
     ('source_type', 20, 'meeting', 'Réunion', 'Une réunion', NULL),
     ('source_type', 30, 'issue', 'Constat', 'Un constat', NULL),
-    ('source_type', 40, 'statistic', 'Statistique', 'Un chiffre', 'Une donnée chiffrée, avec son origine et son année.');
+    ('source_type', 40, 'statistic', 'Statistique', 'Un chiffre',
+        'Une donnée chiffrée, avec son origine et son année.');
 
 CALL spread_terms();

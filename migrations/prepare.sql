@@ -1,6 +1,7 @@
--- Roles, extensions and schemas: what only a superuser may make. Run once by
+-- Roles, extensions and schemas: what only a superuser may make. Run by
 -- `gusp prepare`, printed by `gusp prepare --print` for an administrator who
--- runs it with other means; running it again changes nothing.
+-- runs it with other means. Running it again adds what is new and changes
+-- nothing else: so it is run before each upgrade.
 --
 -- No role gets a password here. Where the server asks for one, set it with
 -- ALTER ROLE <role> PASSWORD and tell the API by GUSP_PASSFILE.
@@ -47,7 +48,13 @@ CREATE EXTENSION IF NOT EXISTS pgcrypto WITH SCHEMA public;
 
 CREATE SCHEMA IF NOT EXISTS gusp AUTHORIZATION gusp_owner;
 CREATE SCHEMA IF NOT EXISTS auth AUTHORIZATION gusp_owner;
-GRANT USAGE, CREATE ON SCHEMA gusp, auth TO gusp_definer;
+CREATE SCHEMA IF NOT EXISTS vault AUTHORIZATION gusp_owner;
+GRANT USAGE, CREATE ON SCHEMA gusp, auth, vault TO gusp_definer;
+
+-- What is said of a person is a parameter of a statement: whatever this server
+-- logs of statements, it logs no parameter of this role's.
+ALTER ROLE gusp_privacy SET log_parameter_max_length = 0;
+ALTER ROLE gusp_privacy SET log_parameter_max_length_on_error = 0;
 
 -- Nobody makes objects outside of these schemas, nor temporary ones that
 -- could stand in front of ours.

@@ -130,8 +130,10 @@ credential_scopes_of(const char *role)
 	for (size_t i = 0; i < contract.n_operations; i++) {
 		const struct operation *op = &contract.operations[i];
 
-		for (size_t s = 0; (op->roles & bit) != 0 && s < op->n_scopes;
-		     s++)
+		/* What is private is granted by name. */
+		if ((op->roles & bit) == 0 || op->private)
+			continue;
+		for (size_t s = 0; s < op->n_scopes; s++)
 			fprintf(to, "%s ", op->scopes[s]);
 	}
 	(void)fclose(to);

@@ -3,18 +3,11 @@
 -- issue_list
 -- One walk along an index for each key and each status, and of places for
 -- each range of cells; then the first of them all. A caller may hold several
--- keys of one issue: it is shown once.
-SELECT r.body, jsonb_build_array(
-    --? sort:-created_at
-    p.created_at, p.id
-    --? sort:due_on
-    p.due_on, p.id
-    --? sort:-updated_at
-    p.updated_at, p.id
-    --?
-    ) AS key
+-- keys of one issue: it is shown once. IS TRUE keeps what words find from
+-- being joined, as in site_list.
+SELECT r.body, jsonb_build_array(p.at, p.id) AS key
 FROM (
-    SELECT f.created_at, f.due_on, f.updated_at, f.id
+    SELECT f.at, f.id
     FROM unnest(keys()) AS u (key)
     CROSS JOIN (
         SELECT NULL AS status
@@ -31,7 +24,14 @@ FROM (
         --?
     ) AS c
     CROSS JOIN LATERAL (
-        SELECT k.created_at, k.due_on, k.updated_at, k.id
+        SELECT k.id,
+               --? sort:-created_at
+               k.created_at AS at
+               --? sort:due_on
+               k.due_on AS at
+               --? sort:-updated_at
+               k.updated_at AS at
+               --?
         FROM issue_key AS k
         WHERE k.key = u.key
           --? status
@@ -56,8 +56,16 @@ FROM (
           AND k.severity = :severity
           --? visibility
           AND k.visibility = :visibility
+          -- Keys that show none are not walked to their ends.
+          --? visibility:internal
+          AND left(u.key, 2) = 'i:'
+          --? visibility:confidential
+          AND left(u.key, 2) IN ('c:', 'i:', 'u:')
           --? lead_actor_id
           AND k.lead_actor_id = :lead_actor_id
+          --? lead_actor_id sort:-created_at
+          -- What is known of an actor, and in an index of this order.
+          AND k.lead_institution_id = (SELECT a.institution_id FROM actor AS a WHERE a.id = :lead_actor_id)
           --? lead_institution_id
           AND k.lead_institution_id = :lead_institution_id
           --? reported_institution_id
@@ -69,10 +77,15 @@ FROM (
           AND (NOT k.open OR k.due_on >= today())
           --? orphan:true
           AND k.orphan
+          --? orphan:true sort:due_on
+          -- So they all are, and nothing is due: they would come last.
+          AND k.status = 'qualified'
           --? orphan:false
           AND NOT k.orphan
           --? arbitration:true
           AND k.arbitration
+          --? arbitration:true sort:due_on
+          AND k.status = 'qualified'
           --? arbitration:false
           AND NOT k.arbitration
           --? occurred_from
@@ -82,7 +95,7 @@ FROM (
           --? updated_since
           AND k.updated_at >= :updated_since
           --? q
-          AND k.id IN (SELECT matches('issue', :q))
+          AND (k.id IN (SELECT matches('issue', :q))) IS TRUE
           --? bbox
           AND k.cell >= c.lo
           AND k.cell <= c.hi
@@ -108,25 +121,25 @@ FROM (
           --?
         LIMIT :limit
     ) AS f
-    GROUP BY f.created_at, f.due_on, f.updated_at, f.id
+    GROUP BY f.at, f.id
     ORDER BY
       --? sort:-created_at
-      f.created_at DESC, f.id DESC
+      f.at DESC, f.id DESC
       --? sort:due_on
-      f.due_on, f.id
+      f.at, f.id
       --? sort:-updated_at
-      f.updated_at DESC, f.id DESC
+      f.at DESC, f.id DESC
       --?
     LIMIT :limit
 ) AS p
 JOIN issue_read AS r ON r.id = p.id
 ORDER BY
   --? sort:-created_at
-  p.created_at DESC, p.id DESC
+  p.at DESC, p.id DESC
   --? sort:due_on
-  p.due_on, p.id
+  p.at, p.id
   --? sort:-updated_at
-  p.updated_at DESC, p.id DESC
+  p.at DESC, p.id DESC
   --?
 ;
 

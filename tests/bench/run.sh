@@ -1,11 +1,13 @@
 #!/bin/bash
 # The API beside the database alone: make bench
 #
-# A cluster of its own with 200,000 sites, a server on it, and for each
-# workload, in turns, wrk against the API and pgbench against PostgreSQL with
-# the very statements that the API runs. See measure.py.
+# A cluster of its own with 200,000 sites and as many issues, a server on it,
+# and for each workload, in turns, wrk against the API and pgbench against
+# PostgreSQL with the very statements that the API runs. See measure.py.
 #
+#     BENCH_OF       sites issues   what is measured; "sites" fills no issues
 #     BENCH_SITES    200000   sites to fill
+#     BENCH_ISSUES   200000   issues to fill
 #     BENCH_SECONDS  8        length of a run
 #     BENCH_ROUNDS   3        runs of each, alternating; the best counts
 #     BENCH_SOAK     0        minutes of load while resident memory is watched
@@ -41,6 +43,12 @@ api/tools/install.sh "$BENCH_DB_URL" || exit 1
 echo "filling ${BENCH_SITES:=200000} sites ..."
 psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -v n="$BENCH_SITES" \
     -f tests/data/many_sites.sql "$BENCH_DB_URL" || exit 1
+export BENCH_OF=${BENCH_OF:-sites issues}
+if [[ " $BENCH_OF " == *" issues "* ]]; then
+    echo "filling ${BENCH_ISSUES:=200000} issues ..."
+    psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -v n="$BENCH_ISSUES" \
+        -f tests/data/many_issues.sql "$BENCH_DB_URL" || exit 1
+fi
 psql -X -q -v ON_ERROR_STOP=1 -c "INSERT INTO gusp_demo.member SELECT 'bench', membership_id
     FROM gusp_bench.member WHERE role = 'city' ON CONFLICT DO NOTHING" "$BENCH_DB_URL" || exit 1
 psql -X -q -c 'VACUUM ANALYZE' "$BENCH_DB_URL" || exit 1

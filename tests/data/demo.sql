@@ -500,6 +500,10 @@ FROM (VALUES
 JOIN issue AS i ON i.programme_id = :'programme' AND i.title = c.title;
 RESET ROLE;
 
+-- Meetings, and what came of them -----------------------------------------------------
+
+\ir demo_meetings.sql
+
 -- Memberships to log in with; the clients that entered all this are done --------------
 
 INSERT INTO gusp_demo.member (role, membership_id)

@@ -212,6 +212,17 @@ meeting_trace          200 200 404  200 - 404    200 - 404    200 200 404  200 2
 contribution_trace     200 200 404  - 200 404    200 200 404  - 200 404    - 200 404    200 200 404  - 200 404    role         401
 diagnosis_trace        200 200 404  - 200 404    - 200 404    - 200 404    - 200 404    200 200 404  - 200 404    role         401
 document_trace         200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+
+reporter_list         200          role         200          role         role         role         role         role         401
+reporter_create       201 201 404  role         201 403 404  role         role         role         role         role         401
+reporter_read         200 200 404  role         200 - 404    role         role         role         role         role         401
+reporter_update       200 200 404  role         200 - 404    role         role         role         role         role         401
+reporter_disclose     200 200 404  role         200 - 404    role         role         role         role         role         401
+reporter_history      200 200 404  role         200 - 404    role         role         role         role         role         401
+privacy_export        200 200 404  role         200 - 404    role         role         role         role         role         401
+privacy_erase         200 200 404  role         200 - 404    role         role         role         role         role         401
+privacy_search        200          role         200          role         role         role         role         role         401
+privacy_register      200          role         role         role         role         role         role         role         401
 """
 
 # Open to everybody, with the same answer for each role and for nobody. The

@@ -189,6 +189,25 @@ def documents(s, role):
     return seen(own, [s.document["bailleur_b"]], hidden)
 
 
+def reporters(s, role):
+    """Pseudonyms: the city's are the programme's, an association's those that it collected."""
+    inside = [s.internal_reporter[name] for name in s.internal_reporter if name != role]
+    if role == "association":
+        return seen([s.reporter[role], s.internal_reporter[role]],
+                    hidden=[s.reporter["city"], s.elsewhere_reporter, *inside])
+    return seen([s.reporter["city"]], [s.reporter["association"]], [s.elsewhere_reporter, *inside])
+
+
+def fresh_reporters(s, role):
+    """Persons that nobody has erased yet."""
+    found, w = reporters(s, role), s.world
+    author = role if role == "association" else "city"
+    found["own"] = [w.reporter(w.issue(by=author), by=author).url]
+    if found["other"]:
+        found["other"] = [w.reporter(w.issue(by="association"), by="association").url]
+    return found
+
+
 def contributions(s, role):
     """Its own; one that is retained; those of others before that, and elsewhere."""
     collected = [url for name, url in s.contribution.items() if name != role]
@@ -316,6 +335,7 @@ COUNTED = ("city", "bailleur", "association", "institution")
 
 
 OBJECTS = {
+    "privacy": reporters, "reporter": reporters,
     "meeting": meetings, "meeting_series": series, "invitation": invitations, "attendance": attendances,
     "agenda_point": agenda_points, "decision": decisions,
     "actor": actors, "answer_due": answers, "comment": comments, "contact": contacts, "context": contexts,
@@ -341,6 +361,7 @@ LISTS = {
     **{f"{noun}_list": lambda s, role, below=below: {k: [u + below for u in v] for k, v in meetings(s, role).items()}
        for noun, below in (("meeting_comment", "/comments"), ("invitation", "/invitations"), ("attendance", "/attendance"),
                            ("agenda_point", "/agenda-points"), ("decision", "/decisions"))},
+    "privacy_register": lambda s, role: seen(own=["/v1/privacy/register"]),
 }
 
 # What a change changes, and where a transition leads and how it is undone.
@@ -350,7 +371,7 @@ CHANGES = {
     "funding": "note",
     "meeting": "venue_text", "meeting_series": "title", "agenda_point": "text", "decision": "text",
     "issue": "description", "member": "mandate_ref", "objective": "text", "programme": "method", "quartier": "name",
-    "rule": "source", "site": "name", "term": "label_fr",
+    "reporter": "name", "rule": "source", "site": "name", "term": "label_fr",
 }
 MOVES = {"programme": "closed", "member": "ended", "issue": "qualified", "comment": "redacted", "meeting": "called",
          "invitation": "accepted", "agenda_point": "withdrawn", "decision": "withdrawn",
@@ -399,6 +420,14 @@ def new_documents(s, role):
     return seen([(s.world.document_path(), None)], [of(s.issue["city"])], [of(s.elsewhere_issue)])
 
 
+def new_reporters(s, role):
+    """Of an issue that nobody has a reporter of yet: the caller's institution's, another's, a hidden one."""
+    w = s.world
+    own = [w.issue(by=role)] if role in REPORTERS else []
+    found = seen([i.url for i in own], [w.issue(by="bailleur_b").url], issues(s, role)["hidden"])
+    return {k: [(u + "/reporter", w.reporter_body()) for u in v] for k, v in found.items()}
+
+
 def create(client, path, body):
     return client.post(path, body) if body is not None else client.post(
         path, data=JPEG, content_type="image/jpeg")
@@ -416,8 +445,9 @@ def new_attendance(s, role):
 
 
 NEW = {
-    "meeting_series": lambda s, role: seen(*([("/v1/meeting-series", s.world.meeting_series_body(quartiers=q))]
-                                             if q else [] for q in ([s.world.near], None, [s.elsewhere.near]))),
+    "meeting_series": lambda s, role: seen(
+        [("/v1/meeting-series", s.world.meeting_series_body(quartiers=[s.world.near]))],
+        hidden=[("/v1/meeting-series", s.world.meeting_series_body(quartiers=[s.elsewhere.near]))]),
     "meeting": lambda s, role: seen(*([("/v1/meetings", s.world.meeting_body(quartiers=[q]))]
                                       for q in (s.world.near, s.world.far, s.elsewhere.near))),
     "meeting_comment": below_meetings(meetings, "/comments", lambda s: s.world.comment_body()),
@@ -426,6 +456,7 @@ NEW = {
     "agenda_point": below_meetings(fresh_meetings, "/agenda-points", lambda s: {"title": unique("Point")}),
     "decision": below_meetings(held_meetings, "/decisions", lambda s: {"text": unique("Décision")}),
     "document": new_documents,
+    "reporter": new_reporters,
     "actor": naming("/v1/actors", lambda w: w.actor_body(), "parent_id"),
     "contact": naming("/v1/contacts", lambda w: w.contact_body(), "actor_id"),
     "funding": naming("/v1/funding", lambda w: w.funding_body(), "funder_actor_id"),
@@ -493,6 +524,10 @@ def filled(world, elsewhere, admin):
     s.internal_comment = {name: w.comment(s.shared_issue, by=name, visibility="internal").url
                           for name in (*REPORTERS, "facilitator")}
     s.far_comment, s.confidential_comment = w.comment(far).url, w.comment(confidential).url
+    s.reporter = {name: w.reporter(w.issue(by=name), by=name).url for name in ("city", "association")}
+    s.internal_reporter = {"association": w.reporter(
+        w.issue(by="association", visibility="internal"), by="association").url}
+    s.elsewhere_reporter = e.reporter().url
     other = e.issue()
     s.elsewhere_issue, s.elsewhere_comment = other.url, e.comment(other).url
     s.answer = {name: owing(w, name) for name in ("city", "bailleur", "bailleur_b", "association", "institution")}
@@ -550,6 +585,8 @@ def tries(scene, operation, role):
         return each(LISTS.get(operation, plain)(scene, as_role), client.get)
     if verb == "create":
         return each(NEW[noun](scene, as_role), lambda at: create(client, *at))
+    if verb == "search":
+        return each(seen(own=["06 39 98 00 01"]), lambda at: client.post("/v1/privacy/searches", {"contact": at}))
     if verb == "batch":
         item = {**getattr(scene.world, noun + "_body")(), "client_ref": str(uuid.uuid4()),
                 "occurred_at": "2024-05-16T08:00:00Z"}
@@ -557,7 +594,8 @@ def tries(scene, operation, role):
         return each(seen(own=[item]), lambda at: client.post(f"/v1/{noun}-batches", {"items": [at]}))
     fresh = {"meeting_transition": fresh_meetings, "member_transition": ending_members, "issue_transition": fresh_issues,
              "comment_transition": fresh_comments, "contribution_transition": collected_contributions,
-             "diagnosis_transition": open_diagnoses, "answer_due_transition": open_answers}
+             "diagnosis_transition": open_diagnoses, "answer_due_transition": open_answers,
+             "privacy_erase": fresh_reporters}
     found = fresh.get(operation, OBJECTS[noun])(scene, as_role)
     return each(found, {
         "read": client.get,
@@ -567,11 +605,18 @@ def tries(scene, operation, role):
         "assignments": lambda url: client.get(url + "/assignments"),
         "proposal": lambda url: client.get(url + "/proposal"),
         "similar": lambda url: client.get(url + "/similar"),
+        "disclose": lambda url: client.post(url + "/readings", {"purpose": "answer"}),
+        "export": lambda url: client.get(subject(url) + "/export"),
+        "erase": lambda url: client.post(subject(url) + "/erase"),
         "trace": lambda url: client.get(url + "/trace"),
         "update": lambda url: client.patch(url, {CHANGES[noun]: unique()} if noun in CHANGES else {"present_count": 5},
                                            if_match="*"),
         "transition": lambda url: moved_and_back(client, noun, url),
     }[verb])
+
+
+def subject(url):
+    return url.replace("/v1/reporters/", "/v1/privacy/subjects/")
 
 
 def path_of(scene, operation):

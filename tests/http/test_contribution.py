@@ -113,7 +113,8 @@ def test_no_text_names_anybody(place):
 
 
 def test_nothing_is_said_in_the_future(place):
-    later = (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=10)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    later = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(minutes=10)
+    later = later.strftime("%Y-%m-%dT%H:%M:%SZ")
     answer = place.city.post("/v1/contributions", place.contribution_body(occurred_at=later)).expect(422)
     assert answer.problem.code == "occurred_in_the_future" and answer.problem.pointers == ["/occurred_at"]
     retained = place.retained()
@@ -122,7 +123,8 @@ def test_nothing_is_said_in_the_future(place):
 
 
 @pytest.mark.parametrize("member,value,code", [
-    ("theme", "nowhere", "unknown_term"), ("meeting_id", str(uuid.uuid4()), "unknown_reference"), ("document_id", str(uuid.uuid4()), "unknown_reference"),
+    ("theme", "nowhere", "unknown_term"), ("meeting_id", str(uuid.uuid4()), "unknown_reference"),
+    ("document_id", str(uuid.uuid4()), "unknown_reference"),
     ("quartier_id", str(uuid.uuid4()), "unknown_reference")])
 def test_what_a_contribution_names_is_there(place, member, value, code):
     answer = place.city.post("/v1/contributions", place.contribution_body(**{member: value})).expect(422)
@@ -293,7 +295,8 @@ def test_a_life_goes_where_the_table_leads_whatever_is_tried(place, steps):
             state, version = to, version + 1
         now = w.city.get(url).expect(200).json
         assert (now["status"], now["version"]) == (state, version)
-        assert bool(now["links"]) <= (state in ("linked", "answered")) and (now["answer"] is not None) == (state == "answered")
+        assert not now["links"] or state in ("linked", "answered")
+        assert (now["answer"] is not None) == (state == "answered")
     assert len(list(w.city.pages(url + "/history"))) == version
 
 
@@ -456,9 +459,9 @@ def test_pages_of_every_order_are_full_and_show_each_once(listed, caller, sort):
 
 
 def test_places_are_found_in_a_box_and_near_a_point(listed):
-    shapes = {c["id"] for c in listed.city.pages("/v1/contributions") if c["geometry"] and c["geometry"]["type"] != "Point"}
-    first = min((c for c in listed.city.pages("/v1/contributions") if c["geometry"] and c["geometry"]["type"] == "Point"),
-                key=lambda c: c["geometry"]["coordinates"][0])["id"]
+    placed = [c for c in listed.city.pages("/v1/contributions") if c["geometry"]]
+    shapes = {c["id"] for c in placed if c["geometry"]["type"] != "Point"}
+    first = min((c for c in placed if c["id"] not in shapes), key=lambda c: c["geometry"]["coordinates"][0])["id"]
     box = {c["id"] for c in listed.city.pages("/v1/contributions", {"bbox": "5.0971,43.64,5.0976,43.641"})}
     near = {c["id"] for c in listed.city.pages("/v1/contributions", {"near": "5.0972,43.6401", "radius_m": 40})}
     assert box == near == shapes | {first}
@@ -551,7 +554,8 @@ def test_a_workshop_makes_each_contribution_once_in_its_order(place):
 
 def test_a_batch_sent_twice_with_one_key_is_answered_once(place):
     items, key = [gathered(place)], str(uuid.uuid4())
-    first, second = (place.city.post("/v1/contribution-batches", {"items": items}, key=key).expect(200) for _ in range(2))
+    first, second = (place.city.post("/v1/contribution-batches", {"items": items}, key=key).expect(200)
+                     for _ in range(2))
     assert first.json == second.json and second.headers["idempotency-replayed"] == "true"
 
 

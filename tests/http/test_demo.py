@@ -195,3 +195,178 @@ def test_the_rules_of_responsibility_name_the_shared_outdoor(as_city, sites, act
     assert any(r["match_site_id"] in shared and len(r["contributors"]) >= 3 for r in rules)
     assert any(r["match_category"] == "dangerous_traffic" for r in rules)
     assert all(r["lead_actor_id"] in actors for r in rules)
+
+
+# --- meetings, and what came of them ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def meetings(as_city):
+    """Of each kind, the earliest first."""
+    found = {}
+    for meeting in as_city.pages("/v1/meetings", {"sort": "starts_at", "limit": 200}):
+        found.setdefault(meeting["kind"], []).append(meeting)
+    return found
+
+
+def only(meetings, kind):
+    meeting, = meetings[kind]
+    return meeting
+
+
+def below(client, meeting, what, **params):
+    return list(client.pages(f"/v1/meetings/{meeting['id']}/{what}", params))
+
+
+def rate(client, meeting):
+    return client.get("/v1/answers-due/rate", {"meeting_id": meeting["id"]}).expect(200).json
+
+
+def test_the_demarche_had_each_kind_of_meeting_of_the_sheet(meetings):
+    said = {kind: [m["status"] for m in found] for kind, found in meetings.items()}
+    assert said == {
+        "neighbourhood": ["minutes_published"], "resident_workshop": ["minutes_published"], "walk": ["minutes_draft"],
+        "interview": ["held"], "restitution": ["minutes_published"], "technical": ["minutes_published"],
+        "inter_bailleurs": ["minutes_published", "minutes_published", "planned"],
+        "steering_committee": ["minutes_published"]}
+
+
+def test_residents_are_counts(as_city, meetings):
+    counted = {kind: only(meetings, kind)["attendance"]["residents"]
+               for kind in ("neighbourhood", "resident_workshop", "walk", "restitution")}
+    assert counted == {"neighbourhood": 57, "resident_workshop": 23, "walk": 14, "restitution": 31}
+    for kind in counted:
+        for line in below(as_city, only(meetings, kind), "attendance", kind="residents"):
+            assert line["present_count"] > 0 and line["actor_id"] is None
+
+
+def test_the_association_that_hosts_a_meeting_counted_its_residents(as_city, meetings, actors):
+    for kind, host in (("neighbourhood", "Centre social du Cèdre"), ("resident_workshop", "Les Voisins de la Monaque")):
+        for line in below(as_city, only(meetings, kind), "attendance", kind="residents"):
+            first = as_city.get(f"/v1/attendance/{line['id']}/history").expect(200).items[0]
+            assert actors[first["actor_id"]]["name"] == host
+
+
+def test_the_neighbourhood_meeting_of_canourgues_has_priorities_and_one_answer_overdue(
+        as_city, as_bailleur, meetings, quartiers):
+    meeting = only(meetings, "neighbourhood")
+    assert meeting["quartiers"] == [quartiers["canourgues"]["id"]]
+    assert [p["n"] for p in meeting["priorities"]] == [1, 2, 3]
+    assert meeting["minutes_version"] == 1 and meeting["answers_due_on"] is not None
+    figures = rate(as_city, meeting)
+    assert (figures["numerator"], figures["denominator"], figures["rate"], figures["overdue"]) == (4, 5, 80.0, 1)
+    late = {line["name"]: line["overdue"] for line in figures["by_institution"]}
+    assert late == {"Ville de Salon-de-Provence (démonstration)": 0, "Logis des Alpilles": 0, "Toits de la Crau": 1}
+    debt, = as_bailleur.get("/v1/answers-due", {"meeting_id": meeting["id"], "overdue": "true"}).expect(200).items
+    assert debt["late"] and debt["origin_type"] == "issue"
+    issue = as_bailleur.get(f"/v1/issues/{debt['origin_id']}").expect(200).json
+    assert (issue["title"], issue["origin_meeting_id"]) == ("Interphone muet au bâtiment C", meeting["id"])
+
+
+def test_nine_of_the_twelve_answers_due_for_the_workshop_are_given(as_city, meetings):
+    figures = rate(as_city, only(meetings, "resident_workshop"))
+    assert (figures["numerator"], figures["denominator"], figures["rate"], figures["overdue"]) == (9, 12, 75.0, 0)
+    assert figures["exclusions"] == {"waived": 0, "merged": 0}
+
+
+def test_the_map_of_the_workshop_shows_points_a_path_and_an_area(as_city, meetings):
+    features = as_city.get("/v1/contributions.geojson", {
+        "meeting_id": only(meetings, "resident_workshop")["id"], "limit": 200}).expect(200).json["features"]
+    shapes = [f["geometry"] and f["geometry"]["type"] for f in features]
+    assert {shape: shapes.count(shape) for shape in shapes} == {"Point": 10, "LineString": 1, "Polygon": 1, None: 1}
+    of_kind = {f["properties"]["kind"]: f["geometry"] and f["geometry"]["type"] for f in features}
+    assert set(of_kind) == {"problem", "asset", "use", "idea", "path", "feeling"} and of_kind["path"] == "LineString"
+
+
+def test_what_the_workshop_gathered_was_sorted_under_pseudonyms(as_city, as_auditor, meetings):
+    there = {"meeting_id": only(meetings, "resident_workshop")["id"], "limit": 200}
+    said = {c["contributor_code"]: c for c in as_city.pages("/v1/contributions", there)}
+    assert set(said) == {f"MON-{n:02}" for n in range(1, 14)}
+    assert sorted(c["status"] for c in said.values()) == ["answered"] * 9 + ["linked", "merged", "retained", "set_aside"]
+    assert said["MON-08"]["merged_into_id"] == said["MON-07"]["id"] and said["MON-10"]["set_aside_reason"]
+    demands = [link["id"] for code in ("MON-02", "MON-03", "MON-12") for link in said[code]["links"]]
+    assert {as_city.get(f"/v1/issues/{i}").json["component"] for i in demands} == {"shutters", "balconies", "sanitary"}
+    assert not any("contributor_code" in c for c in as_auditor.pages("/v1/contributions", there))
+
+
+def test_the_relay_that_gathered_some_words_brought_their_answers(as_city, meetings, actors):
+    there = {"meeting_id": only(meetings, "resident_workshop")["id"]}
+    brought = [c["contributor_code"] for c in as_city.pages("/v1/contributions", there)
+               if c["answer"] and actors[c["answer"]["by_actor_id"]]["name"] == "Les Voisins de la Monaque"]
+    assert sorted(brought) == ["MON-01", "MON-09", "MON-11"]
+
+
+def test_the_walk_of_bressons_blazots_gave_forty_numbered_observations(as_city, meetings, quartiers):
+    walk = only(meetings, "walk")
+    assert walk["quartiers"] == [quartiers["bressons-blazots"]["id"]]
+    assert [g["code"] for g in walk["groups"]] == ["A", "B"] and len(walk["stops"]) == 8
+    assert walk["route"]["coordinates"] == [s["point"]["coordinates"] for s in walk["stops"]]
+    seen = list(as_city.pages("/v1/issues", {"meeting_id": walk["id"], "limit": 200}))
+    assert len(seen) == 40 and len({i["title"] for i in seen}) == 40
+    assert {i["origin_kind"] for i in seen} == {"walk"}
+    stops = [i["origin_stop_n"] for i in seen]
+    assert {n: stops.count(n) for n in stops} == {n: 5 for n in range(1, 9)}
+    assert {i["description"] for i in seen} == {
+        f"Constat n° {n}, groupe {'A' if n <= 20 else 'B'}." for n in range(1, 41)}
+
+
+def test_nothing_is_owed_for_the_walk_before_its_minutes_are_published(as_city, meetings):
+    figures = rate(as_city, only(meetings, "walk"))
+    assert (figures["denominator"], figures["rate"]) == (0, None)
+
+
+def test_the_bailleurs_meet_each_month_and_are_counted_by_institution(as_city, meetings):
+    series, = as_city.get("/v1/meeting-series").expect(200).items
+    assert (series["kind"], series["rhythm"]) == ("inter_bailleurs", "monthly")
+    assert {m["series_id"] for m in meetings["inter_bailleurs"]} == {series["id"]}
+    came = [{name: m["attendance"]["institutions_" + name] for name in ("invited", "present", "excused", "absent")}
+            for m in meetings["inter_bailleurs"][:2]]
+    assert came == [{"invited": 5, "present": 5, "excused": 0, "absent": 0},
+                    {"invited": 5, "present": 3, "excused": 1, "absent": 1}]
+
+
+def test_who_is_excused_said_so_itself(as_city, meetings, actors):
+    invitation, = below(as_city, meetings["inter_bailleurs"][1], "invitations", status="excused")
+    assert actors[invitation["institution_id"]]["name"] == "Toits de la Crau"
+    last = as_city.get(f"/v1/invitations/{invitation['id']}/history").expect(200).items[-1]
+    assert (last["kind"], last["actor_id"]) == ("invitation.excused", invitation["institution_id"])
+
+
+def test_the_slab_that_two_owners_declined_is_on_the_next_agenda_by_itself(as_city, as_bailleur, meetings):
+    slab, = as_city.get("/v1/issues", {"arbitration": "true"}).expect(200).items
+    assert slab["title"].startswith("Dalle piétonne") and slab["bounce_count"] == 2
+    for client in (as_city, as_bailleur):
+        points = below(client, meetings["inter_bailleurs"][2], "agenda-points")
+        assert [(p["issue_id"], p["automatic"], p["status"]) for p in points] \
+            == [(slab["id"], True, "accepted"), (None, False, "proposed")]
+    for earlier in meetings["inter_bailleurs"][:2]:
+        assert below(as_city, earlier, "agenda-points") == []
+
+
+def test_the_committee_decided_and_the_technical_meeting_named_the_crossing(as_city, meetings):
+    decision, = below(as_city, only(meetings, "steering_committee"), "decisions")
+    assert "plan d’actions" in decision["text"] and decision["target_id"] is None
+    decision, = below(as_city, only(meetings, "technical"), "decisions")
+    assert decision["target_type"] == "issue"
+    assert as_city.get(f"/v1/issues/{decision['target_id']}").json["title"].startswith("Traversée dangereuse")
+
+
+def test_the_diagnosis_of_monaque_was_shared_and_told_back(as_city, client_named, meetings, quartiers):
+    diagnosis, = as_city.get("/v1/diagnoses").expect(200).items
+    assert diagnosis["quartier_id"] == quartiers["monaque"]["id"] and diagnosis["status"] == "restituted"
+    assert diagnosis["restitutions"] == [only(meetings, "restitution")["id"]]
+    client_named("association_b").get(f"/v1/diagnoses/{diagnosis['id']}").expect(200)
+    client_named("bailleur_b").get(f"/v1/diagnoses/{diagnosis['id']}").expect(404)
+
+
+def test_its_findings_come_from_residents_and_from_issues_and_others_agree(as_city, actors):
+    diagnosis, = as_city.get("/v1/diagnoses").expect(200).items
+    findings = list(as_city.pages(f"/v1/diagnoses/{diagnosis['id']}/findings"))
+    assert [f["polarity"] for f in findings] == ["asset", "problem", "neutral", "problem", "problem"]
+    kinds = [s["type"] for f in findings for s in f["sources"]]
+    assert {k: kinds.count(k) for k in kinds} == {"contribution": 10, "issue": 7, "statistic": 1}
+    grouped = [s["id"] for s in findings[1]["sources"] if s["type"] == "issue"]
+    assert {as_city.get(f"/v1/issues/{i}").json["component"] for i in grouped} == {"shutters", "balconies", "insulation", "sanitary"}
+    agreed = {actors[a]["name"] for a in findings[1]["agreed_by"]}
+    assert agreed == {"Ville de Salon-de-Provence (démonstration)", "Habitat du Levant", "Les Voisins de la Monaque"}
+    assert all(len(f["agreed_by"]) >= 2 for f in findings)

@@ -72,8 +72,8 @@ def test_a_diagnosis_is_begun_by_the_city_or_by_mandate(place, by):
 def test_a_diagnosis_is_of_a_quartier_that_is_there_and_ends_after_it_starts(place):
     answer = place.city.post("/v1/diagnoses", place.diagnosis_body(quartier_id=str(uuid.uuid4()))).expect(422)
     assert answer.problem.pointers == ["/quartier_id"]
-    answer = place.city.post("/v1/diagnoses", place.diagnosis_body(period_from_on="2026-02-01", period_to_on="2026-01-01"))
-    assert answer.expect(422).problem.code == "diagnosis_ends_after_start"
+    body = place.diagnosis_body(period_from_on="2026-02-01", period_to_on="2026-01-01")
+    assert place.city.post("/v1/diagnoses", body).expect(422).problem.code == "diagnosis_ends_after_start"
 
 
 def test_a_diagnosis_is_for_those_who_write_it_until_it_is_shared(place):
@@ -306,7 +306,8 @@ def test_agreement_is_with_these_words(place):
 
 def test_agreement_waits_for_what_is_shared_and_seen(place):
     hidden = place.finding(place.diagnosis())
-    assert place.city.post(hidden.url + "/agreement", {"agrees": True}).expect(409).problem.code == "diagnosis_not_shared"
+    answer = place.city.post(hidden.url + "/agreement", {"agrees": True}).expect(409)
+    assert answer.problem.code == "diagnosis_not_shared"
     place.bailleur.post(hidden.url + "/agreement", {"agrees": True}).expect(404)
     far = place.finding(place.shared_diagnosis(quartier_id=place.far))
     place.bailleur.post(far.url + "/agreement", {"agrees": True}).expect(404)

@@ -392,7 +392,8 @@ def test_the_city_and_a_mandated_facilitator_invite(world):
         world.clients[by].post(made.url + "/invitations", {"actor_id": actor}).expect(status)
     body = {"actor_id": world.actor["bailleur"]}
     world.city.post(made.url + "/invitations", body).expect(201)
-    assert world.city.post(made.url + "/invitations", body).expect(409).problem.code == "already_exists"
+    answer = world.city.post(made.url + "/invitations", body).expect(409)
+    assert answer.problem.code == "already_exists" and answer.problem.pointers == ["/actor_id"]
 
 
 def test_nobody_answers_for_another_institution(world):
@@ -752,6 +753,15 @@ def test_an_issue_tells_the_walk_and_the_stop_that_it_comes_from(place, walk):
     assert place.city.patch(moved, {"origin_meeting_id": None}).expect(422).problem.code == "unknown_stop"
     place.city.patch(moved, {"origin_meeting_id": None, "origin_stop_n": None}).expect(200)
     assert made.id not in ids(place.bailleur, "/v1/issues", meeting_id=walk.id)
+
+
+def test_a_stop_that_issues_come_from_stays(place):
+    walk = place.meeting(kind="walk", stops=stops(3))
+    place.issue(by="association", origin_meeting_id=walk.id, origin_stop_n=3)
+    for body in ({"stops": stops(2)}, {"stops": [], "kind": "technical"}):
+        answer = place.city.patch(walk, body).expect(422)
+        assert answer.problem.code == "stop_in_use" and answer.problem.pointers == ["/stops"]
+    place.city.patch(walk, {"stops": stops(3)[2:]}).expect(200)
 
 
 def test_the_walk_is_one_that_the_reporter_sees_and_has_that_stop(place, walk, elsewhere):

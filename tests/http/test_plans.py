@@ -1,4 +1,4 @@
-"""How much the database reads for an answer, at 200,000 sites.
+"""How much the database reads for an answer, at 200,000 sites and as many issues.
 
 The statements are those that the API prepares, as `gusp statement` prints
 them, and they run as the API runs them: as the serving role, after enter(),
@@ -31,6 +31,21 @@ FILTERS = ("", "status=active,archived", "quartier_id={quartier}", "parent_id={p
            "kind=residence", "tenure=public_city", "owner_actor_id={owner}",
            "manager_actor_id={owner}", "condition=severe", "bbox=5.1,43.64,5.102,43.642",
            "q=123", "q=residence+123")
+ISSUE_SORTS = ("-created_at", "due_on", "-updated_at")
+# What is asked each day: about as much is read as is shown, whatever the order.
+ISSUE_FILTERS = (
+    "", "quartier_id={quartier}", "quartier_id={quartier}&status=in_progress", "site_id={site}",
+    "theme={theme}", "category={category}", "status=submitted", "status=resolved,treated", "severity=danger",
+    "visibility=partners", "lead_actor_id={lead}", "lead_institution_id={lead}",
+    "reported_institution_id={lead}", "overdue=true", "overdue=false", "orphan=true", "orphan=false")
+# What may be anywhere in an order, and what is found by words or place: along
+# the index of what the caller sees, in memory and never beyond it.
+RARE_ISSUE_FILTERS = (
+    "visibility=confidential", "visibility=internal", "arbitration=true", "status=withdrawn&severity=danger",
+    "lead_institution_id={lead}&status=assigned", "quartier_id={quartier}&theme={theme}&severity=high",
+    "occurred_from={old}&occurred_to={later}", "occurred_to={old}", "updated_since={old}",
+    "bbox=5.1,43.64,5.102,43.642", "bbox=5.08,43.62,5.12,43.65", "near=5.1,43.64&radius_m=200",
+    "near=5.1,43.64&radius_m=2000", "q=4321", "q=lampadaire+4321", "q=ascenseur")
 
 
 def url_of(user=None):
@@ -61,9 +76,9 @@ def see_all(connection):
     as visible to all."""
     with connection.cursor() as cursor:
         for _ in range(60):
-            cursor.execute("VACUUM site, site_key, word")
+            cursor.execute("VACUUM site, site_key, issue_key, word")
             cursor.execute("SELECT min(relallvisible::float / greatest(relpages, 1)) FROM pg_class "
-                           "WHERE oid IN ('site_key'::regclass, 'word'::regclass)")
+                           "WHERE oid IN ('site_key'::regclass, 'issue_key'::regclass, 'word'::regclass)")
             if cursor.fetchone()[0] > 0.99:
                 return
             time.sleep(1)
@@ -71,8 +86,8 @@ def see_all(connection):
 
 
 @pytest.fixture(scope="module")
-def many_sites(database):
-    """The superuser's connection to a database with many sites."""
+def many_rows(database):
+    """The superuser's connection to a database with many sites and issues."""
     drop = f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)"
     with database.cursor() as cursor:
         cursor.execute(drop)
@@ -81,8 +96,9 @@ def many_sites(database):
         subprocess.run([ROOT / "build" / "gusp", verb], check=True, cwd=ROOT,
                        env=dict(os.environ, GUSP_DATABASE_URL=url_of(user)),
                        stdout=subprocess.DEVNULL)
-    subprocess.run(["psql", "-X", "-q", "-o", os.devnull, "-f",
-                    ROOT / "tests/data/many_sites.sql", url_of()], check=True)
+    for file in ("many_sites.sql", "many_issues.sql"):
+        subprocess.run(["psql", "-X", "-q", "-o", os.devnull, "-f",
+                        ROOT / "tests/data" / file, url_of()], check=True)
     connection = connected(url_of())
     see_all(connection)
     yield connection
@@ -92,10 +108,10 @@ def many_sites(database):
 
 
 @pytest.fixture(scope="module")
-def row(many_sites):
+def row(many_rows):
     """The first row of a query."""
     def run(query, *values):
-        with many_sites.cursor() as cursor:
+        with many_rows.cursor() as cursor:
             cursor.execute(query, values)
             return cursor.fetchone()
 
@@ -145,8 +161,20 @@ class Caller:
                 cursor.execute("ROLLBACK")
                 cursor.execute("DEALLOCATE ALL")
 
+    def page(self, path, key=None):
+        """The keys of the rows that a GET of a list reads: one more than it shows."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("BEGIN")
+            try:
+                execute(cursor, statement("enter")[0], self.enter)
+                execute(cursor, statement("GET", path, *([key] if key else []))[-1], keep=True)
+                return [row[1] for row in cursor.fetchall()]
+            finally:
+                cursor.execute("ROLLBACK")
+                cursor.execute("DEALLOCATE ALL")
 
-def execute(cursor, part, given=(), before=sql.SQL("")):
+
+def execute(cursor, part, given=(), before=sql.SQL(""), keep=False):
     """Prepare and execute a part of a statement, as the API does."""
     values = [dict(given).get(name, value)
               for name, value in zip(part["names"], part["values"])]
@@ -155,7 +183,7 @@ def execute(cursor, part, given=(), before=sql.SQL("")):
     cursor.execute(f"PREPARE part ({cursor.fetchone()[0]}) AS " + part["sql"])
     cursor.execute(before + sql.SQL("EXECUTE part ({})").format(
         sql.SQL(", ").join(map(sql.Literal, values))))
-    if not before.string:
+    if not before.string and not keep:
         cursor.execute("DEALLOCATE part")
 
 
@@ -261,6 +289,113 @@ def test_a_frequent_word_in_a_large_box_is_found_within_the_time_of_a_statement(
         settings=[("statement_timeout", "20000")])
     assert plan.rows == LIMIT + 1
     assert plan.buffers < 50000, str(plan)
+
+
+@pytest.fixture(scope="module")
+def known_issue(row):
+    """What the filters of issues name, within the quartiers of the bailleur."""
+    names = ("issue", "quartier", "site", "lead", "theme", "category", "old", "later")
+    return dict(zip(names, row(
+        """SELECT i.id::text, i.quartier_id::text, i.site_id::text, i.lead_actor_id::text, i.theme, i.category,
+                  to_char(now() - interval '500 days', 'YYYY-MM-DD"T00:00:00Z"'),
+                  to_char(now() - interval '495 days', 'YYYY-MM-DD"T00:00:00Z"')
+           FROM issue AS i
+           JOIN quartier AS q ON q.id = i.quartier_id
+           JOIN actor AS a ON a.id = i.lead_actor_id
+           WHERE q.name IN ('Quartier 1', 'Quartier 2', 'Quartier 3') AND a.name = 'Bailleur 1'
+             AND i.site_id IS NOT NULL AND i.visibility = 'partners'
+           LIMIT 1""")))
+
+
+@pytest.fixture(scope="module")
+def issue_after(row):
+    """For each order of issues, the row after which a page begins."""
+    day, = row("SELECT (now() - interval '300 days')::date::text")
+    return f'["{day}", "01900000-0000-7000-8000-000000000000"]'
+
+
+@pytest.mark.parametrize("plans", PLANS)
+@pytest.mark.parametrize("role", ROLES)
+def test_an_issue_is_read_by_its_key(caller, known_issue, role, plans):
+    path = f"/v1/issues/{known_issue['issue']}"
+    # The first calls of functions in a session read the catalogue besides.
+    caller(role).explain(path, plans=plans)
+    plan = caller(role).explain(path, plans=plans)
+    assert plan.rows == 1
+    assert plan.buffers < 40, str(plan)
+    assert not plan.scanned_whole() & {"issue", "site", "issue_key"}, str(plan)
+
+
+@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("filter", ISSUE_FILTERS + RARE_ISSUE_FILTERS)
+def test_a_page_of_issues_walks_along_an_index(caller, known_issue, issue_after, filter, role):
+    most, most_sorted = (1200, 3000) if filter in ISSUE_FILTERS else (20000, 4000)
+    for sort in ISSUE_SORTS:
+        path = f"/v1/issues?limit={LIMIT}&sort={sort}&{filter.format(**known_issue)}"
+        for key in (None, issue_after):
+            for plans in PLANS:
+                plan = caller(role).explain(path, key, plans)
+                said = (f"{path} after {key}, {plans}: {plan.buffers} buffers, "
+                        f"{plan.sorted_rows()} rows sorted\n{plan}")
+                assert plan.buffers < most, said
+                assert plan.sorted_rows() <= most_sorted, said
+                assert not plan.scanned_whole() & {"issue", "issue_key", "word"}, said
+
+
+@pytest.mark.parametrize("filter, where", [
+    ("lead_institution_id={lead}&status=in_progress,on_hold",
+     "i.lead_institution_id = '{lead}' AND i.status IN ('in_progress', 'on_hold')"),
+    ("quartier_id={quartier}&category={category}", "i.quartier_id = '{quartier}' AND i.category = '{category}'"),
+])
+@pytest.mark.parametrize("sort, order", [("-created_at", "i.created_at DESC, i.id DESC"),
+                                         ("due_on", "coalesce(i.due_on, 'infinity'), i.id")])
+def test_a_page_is_full_until_the_last_though_several_keys_show_one_issue(
+        caller, row, known_issue, filter, where, sort, order):
+    bailleur = caller("bailleur")
+    keys, = row("SELECT keys FROM member JOIN gusp_bench.member AS b ON b.membership_id = member.id "
+                "WHERE b.role = 'bailleur'")
+    expected, = row(f"SELECT array_agg(i.id::text ORDER BY {order}) FROM issue AS i "
+                    f"WHERE i.seen_by && %s AND {where.format(**known_issue)}", keys)
+    path = f"/v1/issues?limit={LIMIT}&sort={sort}&{filter.format(**known_issue)}"
+    found, key = [], None
+    while True:
+        page = bailleur.page(path, key)
+        found += [last[-1] for last in page[:LIMIT]]
+        if len(page) <= LIMIT:
+            break
+        key = json.dumps(page[LIMIT - 1])
+    assert len(expected) > 2 * LIMIT, "nothing is proved by a page or two"
+    assert found == expected
+
+
+def test_what_is_filled_in_is_what_the_triggers_write(many_rows):
+    """Rights, references, keys and words of one issue in seven hundred."""
+    with many_rows.cursor() as cursor:
+        def count(query):
+            cursor.execute(query)
+            return cursor.fetchone()[0]
+
+        cursor.execute("BEGIN")
+        try:
+            for table in ("issue", "issue_key", "word"):
+                cursor.execute(f"CREATE TEMPORARY TABLE was_{table} ON COMMIT DROP AS SELECT t.* FROM {table} AS t "
+                               "WHERE t.id IN (SELECT i.id FROM issue AS i WHERE hashtext(i.id::text) % 700 = 0)")
+            assert count("SELECT count(*) FROM was_issue") > 200
+            # What changes nothing is computed anew and must come out the same.
+            cursor.execute("UPDATE issue AS i SET title = i.title FROM was_issue AS w WHERE w.id = i.id")
+            assert count("SELECT count(*) FROM was_issue AS w JOIN issue AS i USING (id) "
+                         "WHERE to_jsonb(w) <> to_jsonb(i)") == 0
+            cursor.execute("DELETE FROM word AS d USING was_issue AS w WHERE w.id = d.id")
+            cursor.execute("UPDATE issue AS i SET title = i.title, public_note = 'x' FROM was_issue AS w "
+                           "WHERE w.id = i.id")
+            kept = "key, id, to_jsonb({0}) - 'updated_at' AS rest"
+            for table, columns in (("issue_key", kept), ("word", "*")):
+                now, was = (f"SELECT {columns.format(name)} FROM {name}" for name in (table, "was_" + table))
+                now += " WHERE id IN (SELECT id FROM was_issue)"
+                assert count(f"SELECT count(*) FROM (({now}) EXCEPT ({was})) AS d") == 0
+                assert count(f"SELECT count(*) FROM (({was}) EXCEPT ({now})) AS d") == 0
+        finally:
+            cursor.execute("ROLLBACK")
 
 
 @pytest.mark.parametrize("role", ROLES)

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-SERVING = ("gusp_member", "gusp_auditor", "gusp_admin", "gusp_auth")
+SERVING = ("gusp_member", "gusp_auditor", "gusp_admin", "gusp_auth", "gusp_privacy")
 # Not records: what the runner of migrations notes for itself.
 UNPROTECTED = {"migration"}
 
@@ -24,7 +24,7 @@ def rows(database):
 def test_every_table_is_under_forced_row_level_security(rows):
     bare = rows(
         """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE n.nspname = 'gusp' AND c.relkind IN ('r', 'p')
+           WHERE n.nspname IN ('gusp', 'vault') AND c.relkind IN ('r', 'p')
              AND NOT (c.relrowsecurity AND c.relforcerowsecurity)"""
     )
     assert {name for (name,) in bare} <= UNPROTECTED
@@ -33,7 +33,7 @@ def test_every_table_is_under_forced_row_level_security(rows):
 def test_no_policy_contains_or(rows):
     policies = rows(
         "SELECT tablename, policyname, coalesce(qual, '') || ' ' || coalesce(with_check, '') "
-        "FROM pg_policies WHERE schemaname = 'gusp'"
+        "FROM pg_policies WHERE schemaname IN ('gusp', 'vault')"
     )
     assert len(policies) > 50
     assert [p[:2] for p in policies if " OR " in p[2]] == []
@@ -45,7 +45,7 @@ def test_no_table_has_two_permissive_policies_for_one_command_and_role(rows):
            FROM pg_policies p, unnest(p.roles) AS role,
                 unnest(CASE p.cmd WHEN 'ALL' THEN ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']
                                   ELSE ARRAY[p.cmd] END) AS command
-           WHERE schemaname = 'gusp' AND permissive = 'PERMISSIVE'
+           WHERE schemaname IN ('gusp', 'vault') AND permissive = 'PERMISSIVE'
            GROUP BY 1, 2, 3 HAVING count(*) > 1"""
     )
     assert twice == []
@@ -72,8 +72,8 @@ def test_no_serving_role_deletes_or_reaches_around(rows, right):
     held = rows(
         """SELECT r, c.relname FROM unnest(%s::text[]) AS r, pg_class c
            JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE n.nspname = 'gusp' AND c.relkind = 'r' AND has_table_privilege(r, c.oid, %s)""",
-        ["gusp_member", "gusp_auditor", "gusp_admin"],
+           WHERE n.nspname IN ('gusp', 'vault') AND c.relkind = 'r' AND has_table_privilege(r, c.oid, %s)""",
+        ["gusp_member", "gusp_auditor", "gusp_admin", "gusp_privacy"],
         right,
     )
     assert held == []
@@ -101,7 +101,7 @@ def test_the_administrator_has_no_right_on_business_records(rows):
     assert held == []
 
 
-@pytest.mark.parametrize("role", ["gusp_member", "gusp_auditor", "gusp_admin"])
+@pytest.mark.parametrize("role", ["gusp_member", "gusp_auditor", "gusp_admin", "gusp_privacy"])
 def test_credentials_are_out_of_reach_of_the_roles_that_serve_records(rows, role):
     held = rows(
         """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -112,6 +112,47 @@ def test_credentials_are_out_of_reach_of_the_roles_that_serve_records(rows, role
         role,
     )
     assert held == []
+
+
+@pytest.mark.parametrize("role", ["gusp_member", "gusp_auditor", "gusp_admin", "gusp_auth", "gusp_ledger"])
+def test_the_vault_is_out_of_reach_of_all_roles_but_its_own(rows, role):
+    held = rows(
+        """SELECT c.relname, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+           WHERE n.nspname = 'vault' AND c.relkind IN ('r', 'v')
+             AND (has_column_privilege(%s, c.oid, a.attnum, 'SELECT')
+                  OR has_column_privilege(%s, c.oid, a.attnum, 'UPDATE'))""",
+        role,
+        role,
+    )
+    assert held == []
+    # The one who runs what is due may erase what is past, and no more.
+    called = rows(
+        """SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
+           WHERE n.nspname = 'vault' AND has_schema_privilege(%s, n.oid, 'USAGE')
+             AND has_function_privilege(%s, p.oid, 'EXECUTE')""",
+        role,
+        role,
+    )
+    assert called == ([("expire",)] if role == "gusp_ledger" else [])
+
+
+def test_the_role_of_the_vault_reaches_no_person_but_by_its_functions(rows):
+    held = rows(
+        """SELECT c.relname, a.attname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+           WHERE n.nspname = 'vault' AND c.relkind IN ('r', 'v')
+             AND (a.attname IN ('name', 'email', 'phone')
+                      AND has_column_privilege('gusp_privacy', c.oid, a.attnum, 'SELECT')
+                  OR has_column_privilege('gusp_privacy', c.oid, a.attnum, 'INSERT')
+                  OR has_column_privilege('gusp_privacy', c.oid, a.attnum, 'UPDATE'))"""
+    )
+    assert held == []
+    tables = rows(
+        """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+           WHERE n.nspname = 'gusp' AND has_any_column_privilege('gusp_privacy', c.oid, 'SELECT')"""
+    )
+    assert {name for (name,) in tables} == {"event", "event_read", "idempotency"}
 
 
 def test_no_role_of_the_application_changes_or_deletes_an_event(database, rows):
@@ -133,7 +174,7 @@ def test_no_role_of_the_application_changes_or_deletes_an_event(database, rows):
 def test_every_view_runs_with_the_rights_of_who_asks(rows):
     views = rows(
         """SELECT c.relname, c.reloptions FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-           WHERE n.nspname = 'gusp' AND c.relkind = 'v'"""
+           WHERE n.nspname IN ('gusp', 'vault') AND c.relkind = 'v'"""
     )
     assert len(views) > 5
     assert [n for n, options in views if "security_invoker=true" not in (options or [])] == []
@@ -143,7 +184,7 @@ def test_every_definer_function_belongs_to_the_definer_and_pins_its_path(rows):
     functions = rows(
         """SELECT p.proname, pg_get_userbyid(p.proowner), coalesce(array_to_string(p.proconfig, ','), '')
            FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-           WHERE n.nspname IN ('gusp', 'auth') AND p.prosecdef"""
+           WHERE n.nspname IN ('gusp', 'auth', 'vault') AND p.prosecdef"""
     )
     assert len(functions) > 3
     assert [f for f in functions if f[1] != "gusp_definer" or "search_path=" not in f[2]] == []
@@ -154,7 +195,7 @@ def test_no_function_is_open_to_everybody(rows):
     assert (
         rows(
             """SELECT p.proname FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-           WHERE n.nspname IN ('gusp', 'auth') AND p.prokind = 'f'
+           WHERE n.nspname IN ('gusp', 'auth', 'vault') AND p.prokind = 'f'
              AND (p.proacl IS NULL OR EXISTS (
                  SELECT FROM aclexplode(p.proacl) AS a WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE'))"""
         )
@@ -167,7 +208,7 @@ def test_no_column_is_an_enum_since_its_equality_is_not_leakproof(rows):
         rows(
             """SELECT c.relname, a.attname FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
            JOIN pg_namespace n ON n.oid = c.relnamespace JOIN pg_type t ON t.oid = a.atttypid
-           WHERE n.nspname IN ('gusp', 'auth') AND a.attnum > 0 AND t.typtype = 'e'"""
+           WHERE n.nspname IN ('gusp', 'auth', 'vault') AND a.attnum > 0 AND t.typtype = 'e'"""
         )
         == []
     )
@@ -190,7 +231,7 @@ def test_every_record_is_remembered(rows):
     forgotten = rows(
         """SELECT c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
            JOIN pg_attribute v ON v.attrelid = c.oid AND v.attname = 'version'
-           WHERE n.nspname = 'gusp' AND c.relkind = 'r' AND c.relname <> 'migration'
+           WHERE n.nspname IN ('gusp', 'vault') AND c.relkind = 'r' AND c.relname <> 'migration'
              AND (SELECT count(*) FROM pg_trigger t JOIN pg_proc p ON p.oid = t.tgfoid
                   WHERE t.tgrelid = c.oid AND p.proname = 'remember') < 2"""
     )

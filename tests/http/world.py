@@ -24,6 +24,7 @@ import json
 import sys
 import urllib.parse
 import uuid
+import zoneinfo
 
 from client import Client
 from contract import ROOT
@@ -67,7 +68,7 @@ def mark():
 
 def in_days(days):
     """A date, so many days from today."""
-    return str(datetime.date.today() + datetime.timedelta(days))
+    return str(datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Paris")).date() + datetime.timedelta(days))
 
 
 def in_hours(hours):
@@ -227,6 +228,11 @@ class World:
         url = (diagnosis or self.shared_diagnosis()).url
         return self.make(f"{url}/findings", self.finding_body(**more), by)
 
+    def reporter(self, issue=None, by="city", **more):
+        """Who reported an issue, a new one if none is given; its url has the pseudonym."""
+        issue = issue or self.issue(by=by)
+        return self.make(f"{issue.url}/reporter", self.reporter_body(**more), by)
+
     def comment(self, issue, by="city", **more):
         return self.make(f"{issue.url}/comments", self.comment_body(**more), by)
 
@@ -280,6 +286,9 @@ class World:
 
     def finding_body(self, **more):
         return {"theme": "outdoor", "polarity": "problem", "statement": unique("Diagnostic"), **more}
+
+    def reporter_body(self, **more):
+        return {"channel": "desk", "notice_version": "2026-01", "name": unique("Camille"), **more}
 
     def comment_body(self, **more):
         return {"text": unique("Commentaire"), **more}

@@ -33,6 +33,11 @@ paths:
       x-answer: { "201": thing }
       parameters: [{ $ref: "#/components/parameters/idempotency_key" }]
       requestBody: { content: { application/json: { schema: { $ref: "#/components/schemas/thing_new" } } } }
+  /v1/things.geojson:
+    get:
+      operationId: thing_map
+      summary: The same on a map
+      x-map: thing_list
 components:
   schemas:
     thing_new:
@@ -71,6 +76,16 @@ def test_a_page_is_written_out(document):
     assert "x-page" in operation
 
 
+def test_a_map_takes_over_what_its_list_asks(document):
+    listed, mapped = (document["paths"][path]["get"] for path in ("/v1/things", "/v1/things.geojson"))
+    for shared in ("security", "x-roles", "x-page", "parameters"):
+        assert mapped[shared] == listed[shared]
+    (media, body), = mapped["responses"]["200"]["content"].items()
+    assert media == "application/geo+json" and body["schema"] == {"$ref": "#/components/schemas/thing_map"}
+    assert body["example"]["features"][0]["properties"]["name"] == "2024-01-01"
+    assert mapped["x-map"] == "thing_list"
+
+
 def test_an_answer_has_its_headers(document):
     operation = document["paths"]["/v1/things"]["post"]
     assert set(operation["responses"]["201"]["headers"]) == {"X-Request-Id", "ETag", "Location"}
@@ -99,7 +114,7 @@ def test_a_day_stays_a_text(document):
 
 def test_a_component_that_nothing_leads_to_is_not_published(document):
     assert set(document["components"]["schemas"]) == {
-        "thing", "thing_new", "thing_move", "thing_page", "next_cursor", "problem", "fault",
+        "thing", "thing_new", "thing_move", "thing_page", "thing_map", "next_cursor", "problem", "fault",
         "allowed_transitions"}
 
 
@@ -129,6 +144,8 @@ def test_tags_come_from_the_file(document):
     ("security: [{ oauth2: [actors.read] }]", "", "security is missing"),
     ("x-roles: [city]", "", "x-roles goes with security"),
     ("oauth2: [actors.read]", "oauth2: [actors.raed]", "scope 'actors.raed'"),
+    ("x-map: thing_list", "x-map: thing_create", "x-map: no list 'thing_create'"),
+    ("x-map: thing_list", "x-map: thing_list\n      x-roles: [city]", "x-roles is that of the list"),
     ("item: thing,", "item: think,", "no schema 'think'"),
     ("[date, uuid]", "[day, uuid]", "sort '-at_on'"),
     ('{ "201": thing }', '{ "201": think }', "no schema 'think'"),

@@ -66,7 +66,8 @@ set_up_database(void **state)
 	config.passfile = getenv("GUSP_PASSFILE");
 	run_sql("SET client_min_messages = error");
 	run_sql("DO $$ DECLARE r text; BEGIN FOREACH r IN ARRAY ARRAY["
-	        "'gusp_member', 'gusp_auditor', 'gusp_admin', 'gusp_auth']"
+	        "'gusp_member', 'gusp_auditor', 'gusp_admin', 'gusp_privacy',"
+	        "'gusp_auth']"
 	        " LOOP IF to_regrole(r) IS NULL THEN"
 	        " EXECUTE format('CREATE ROLE %I LOGIN', r); END IF;"
 	        " END LOOP; END $$");
@@ -605,24 +606,31 @@ a_statement_that_takes_too_long_is_a_failure(void **state)
 }
 
 static void
-the_admin_lane_opens_with_its_first_call(void **state)
+opens_with_its_first_call(enum lane lane, const char *role)
 {
 	struct db_call *first =
 	    call_of(plain("who", "SELECT current_user"), NULL);
 	struct db_call *second = call_of(echo(), "12");
 
-	(void)state;
-	assert_false(db_ready(LANE_ADMIN));
-	send_call(first, LANE_ADMIN);
-	send_call(second, LANE_ADMIN);
+	assert_false(db_ready(lane));
+	send_call(first, lane);
+	send_call(second, lane);
 	wait_all();
 	assert_int_equal(first->state, DB_DONE);
-	assert_string_equal(PQgetvalue(first->results[0], 0, 0), "gusp_admin");
+	assert_string_equal(PQgetvalue(first->results[0], 0, 0), role);
 	assert_int_equal(second->state, DB_DONE);
 	assert_string_equal(PQgetvalue(second->results[0], 0, 0), "12");
-	assert_true(db_ready(LANE_ADMIN));
+	assert_true(db_ready(lane));
 	db_drop(first);
 	db_drop(second);
+}
+
+static void
+the_lanes_on_demand_open_with_their_first_call(void **state)
+{
+	(void)state;
+	opens_with_its_first_call(LANE_ADMIN, "gusp_admin");
+	opens_with_its_first_call(LANE_PRIVACY, "gusp_privacy");
 }
 
 static void
@@ -811,7 +819,7 @@ main(void)
 		DB_TEST(a_warning_at_the_commit_belongs_to_its_call),
 		DB_TEST(a_server_that_only_reads_is_left),
 		DB_TEST(a_statement_that_takes_too_long_is_a_failure),
-		DB_TEST(the_admin_lane_opens_with_its_first_call),
+		DB_TEST(the_lanes_on_demand_open_with_their_first_call),
 		DB_TEST(keys_are_announced_on_connect_and_by_notify),
 		DB_TEST(large_values_pass_both_ways),
 		DB_TEST(bytes_go_and_come_as_they_are),

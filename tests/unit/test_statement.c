@@ -27,6 +27,8 @@ static struct parameter list_parameters[] = {
 static struct parameter id_parameter[] = {
 	{ .name = "id", .in = IN_PATH, .pg_type = "uuid", .required = true },
 };
+#define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
+
 static struct sort sorts[] = {
 	{ "name", { "text", "uuid" }, 2 },
 	{ "-updated_at", { "timestamptz", "uuid" }, 2 },
@@ -39,6 +41,7 @@ enum {
 	UPDATE,
 	UPLOAD,
 	DOWNLOAD,
+	MAP,
 	N_OPERATIONS
 };
 
@@ -72,6 +75,14 @@ static struct operation operations[N_OPERATIONS] = {
 	    .parameters = id_parameter,
 	    .n_parameters = 1,
 	    .download = true,
+	    .success = 200 },
+	[MAP] = { .id = "site_map",
+	    .parameters = list_parameters,
+	    .n_parameters = 5,
+	    .paged = true,
+	    .sorts = sorts,
+	    .n_sorts = 2,
+	    .map = NULL, /* "site_list" in its own test */
 	    .success = 200 },
 };
 
@@ -284,6 +295,42 @@ a_key_has_the_types_of_its_sort(void **state)
 }
 
 static void
+a_map_is_its_list_with_features_for_records(void **state)
+{
+	struct args args = { .sort = &sorts[0] };
+	const struct part *list, *map;
+
+	(void)state;
+	operations[MAP].map = "site_list";
+	loads(list_text);
+	turn_on(&args, "sort:name");
+	turn_on(&args, "cursor");
+	list = &variant_of(LIST, &args)->parts[0];
+	map = &variant_of(MAP, &args)->parts[0];
+	assert_non_null(strstr(map->sql, list->sql));
+	assert_ptr_equal(
+	    strstr(map->sql, "SELECT feature(r.body::jsonb)"), map->sql);
+	assert_string_equal(map->sql + strlen(map->sql) - 6, ") AS r");
+	assert_memory_equal(map->names, list->names, sizeof(map->names));
+	assert_true(strncmp(map->name, "site_map.0.", 11) == 0);
+	operations[MAP].map = NULL;
+}
+
+static void
+a_map_of_what_is_no_list_stops_the_start(void **state)
+{
+	static const char *const wrong[] = { "site_read", "site_map",
+		"nothing" };
+
+	(void)state;
+	for (size_t i = 0; i < N_ELEMENTS(wrong); i++) {
+		operations[MAP].map = wrong[i];
+		is_refused(list_text, "is no list");
+	}
+	operations[MAP].map = NULL;
+}
+
+static void
 a_variant_is_made_once(void **state)
 {
 	struct args args = { .sort = &sorts[0] };
@@ -364,6 +411,23 @@ the_answer_of_an_idempotent_operation_is_kept(void **state)
 	assert_non_null(strstr(sql, "idempotency_fingerprint(), 201, "));
 	assert_non_null(
 	    strstr(sql, "SELECT a.body, a.etag, a.location FROM answer AS a"));
+}
+
+static void
+the_body_of_a_private_answer_is_not_kept(void **state)
+{
+	static const struct args none;
+	const char *sql;
+
+	(void)state;
+	operations[CREATE].private = true;
+	loads("-- site_create\n"
+	      "SELECT body, etag, location FROM make(:body);\n");
+	sql = variant_of(CREATE, &none)->parts[0].sql;
+	operations[CREATE].private = false;
+	assert_non_null(
+	    strstr(sql, "idempotency_fingerprint(), 201, NULL, a.etag::text,"
+	                " a.location::text\n"));
 }
 
 static void
@@ -502,11 +566,14 @@ main(void)
 		    parts_are_ended_by_a_semicolon_and_numbered_apart),
 		cmocka_unit_test(a_fragment_is_there_when_all_its_flags_are_on),
 		cmocka_unit_test(a_key_has_the_types_of_its_sort),
+		cmocka_unit_test(a_map_is_its_list_with_features_for_records),
+		cmocka_unit_test(a_map_of_what_is_no_list_stops_the_start),
 		cmocka_unit_test(a_variant_is_made_once),
 		cmocka_unit_test(any_combination_of_fragments_may_be_asked),
 		cmocka_unit_test(
 		    the_engines_statements_are_typed_by_their_casts),
 		cmocka_unit_test(the_answer_of_an_idempotent_operation_is_kept),
+		cmocka_unit_test(the_body_of_a_private_answer_is_not_kept),
 		cmocka_unit_test(
 		    a_with_list_stays_at_the_top_when_the_answer_is_kept),
 		cmocka_unit_test(what_is_kept_must_be_an_answer),

@@ -165,6 +165,20 @@ a_statement_is_checked_on_the_lanes_of_its_roles(void **state)
 }
 
 static void
+a_private_statement_is_checked_on_its_own_lane_alone(void **state)
+{
+	const char *text = "-- thing_read\nSELECT nothing AS body;\n";
+
+	(void)state;
+	operations[2].private = true;
+	assert_true(check(text, LANE_MEMBER));
+	assert_false(check(text, LANE_PRIVACY));
+	operations[2].private = false;
+	assert_false(check(text, LANE_MEMBER));
+	assert_true(check(text, LANE_PRIVACY));
+}
+
+static void
 columns_that_nobody_reads_are_refused(void **state)
 {
 	(void)state;
@@ -224,6 +238,8 @@ main(void)
 		cmocka_unit_test(a_fragment_that_postgresql_refuses_is_named),
 		cmocka_unit_test(
 		    a_statement_is_checked_on_the_lanes_of_its_roles),
+		cmocka_unit_test(
+		    a_private_statement_is_checked_on_its_own_lane_alone),
 		cmocka_unit_test(columns_that_nobody_reads_are_refused),
 		cmocka_unit_test(the_kept_answer_is_written_with_its_effect),
 	};
