@@ -14,7 +14,7 @@
 
 Q := $(if $(V),,@)
 PYTHON := /usr/bin/python3
-LIBS := libpq jansson libjwt libcrypto libmagic
+LIBS := libpq jansson libjwt libcrypto libmagic libcurl
 
 # What build_info says. Without git (in an image) a file VERSION, or
 # make VERSION=...

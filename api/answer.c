@@ -299,27 +299,47 @@ cache_control(const struct exchange *x)
 		return reading ? "private, no-cache" : "no-store";
 	case CACHE_IMMUTABLE:
 		return "private, max-age=86400, immutable";
+	case CACHE_FOREVER:
+		return "public, max-age=31536000, immutable";
 	case CACHE_NEVER:
 		break;
 	}
 	return "no-store";
 }
 
+/* What scripts may read: what every answer has, and this one's own. */
+static const char *
+exposed_by(struct exchange *x)
+{
+	const char *list = exposed;
+
+	for (size_t i = 0; i < x->answer.n_more; i++)
+		list =
+		    mem_print(&x->mem, "%s, %s", list, x->answer.more[i].name);
+	return list;
+}
+
 /* Exact origins from the configuration; no credentials, ever. */
+const char *
+answer_origin(const char *origin)
+{
+	for (size_t i = 0; origin != NULL && i < n_origins; i++)
+		if (strcmp(origin, origins[i]) == 0)
+			return origins[i];
+	return NULL;
+}
+
 static void
 set_cors(struct exchange *x)
 {
-	const char *origin = x->in.headers[HEADER_ORIGIN];
-	const char *allowed = x->answer.any_origin ? "*" : NULL;
+	const char *allowed = x->answer.any_origin
+	                          ? "*"
+	                          : answer_origin(x->in.headers[HEADER_ORIGIN]);
 
-	for (size_t i = 0; allowed == NULL && origin != NULL && i < n_origins;
-	     i++)
-		if (strcmp(origin, origins[i]) == 0)
-			allowed = origins[i];
 	if (allowed == NULL)
 		return;
 	set(x, "access-control-allow-origin", allowed);
-	set(x, "access-control-expose-headers", exposed);
+	set(x, "access-control-expose-headers", exposed_by(x));
 	if (x->in.method != METHOD_OPTIONS || x->answer.status != 204)
 		return;
 	set(x, "access-control-allow-methods", x->answer.allow);
@@ -371,6 +391,8 @@ set_headers(struct exchange *x)
 	set(x, "link", a->link);
 	set(x, "allow", a->allow);
 	set(x, "www-authenticate", a->authenticate);
+	for (size_t i = 0; i < a->n_more; i++)
+		set(x, a->more[i].name, a->more[i].value);
 	if (a->replayed)
 		set(x, "idempotency-replayed", "true");
 	set(x, "content-security-policy", a->csp ? a->csp : policy_none);

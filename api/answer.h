@@ -17,10 +17,18 @@ struct exchange;
 struct mem;
 
 enum cache {
-	CACHE_PRIVATE,  /* private, no-cache: authenticated reads */
-	CACHE_NEVER,    /* no-store: tokens, health, problems */
-	CACHE_PUBLIC,   /* public, max-age=300: contract, keys, metadata */
-	CACHE_IMMUTABLE /* private, immutable: bytes that never change */
+	CACHE_PRIVATE,   /* private, no-cache: authenticated reads */
+	CACHE_NEVER,     /* no-store: tokens, health, problems */
+	CACHE_PUBLIC,    /* public, max-age=300: contract, keys, metadata */
+	CACHE_IMMUTABLE, /* private, immutable: bytes that never change */
+	CACHE_FOREVER    /* public, immutable: the same for whoever may ask */
+};
+
+/* Headers of one operation's own. */
+#define ANSWER_HEADERS_MAX 4
+
+struct answer_header {
+	const char *name, *value;
 };
 
 struct answer {
@@ -40,6 +48,8 @@ struct answer {
 	bool immutable;  /* body outlives the process' requests: streamed
 	                    from where it is, never copied */
 	const char *csp; /* instead of default-src 'none' */
+	struct answer_header more[ANSWER_HEADERS_MAX];
+	size_t n_more;
 	const char *disposition;     /* Content-Disposition */
 	struct stream_source source; /* of len bytes, instead of body, if its
 	                                next is set; done with the answer */
@@ -72,6 +82,10 @@ const char *answer_request_id(const char *asked, struct mem *mem);
 
 /* Now, as an HTTP date (RFC 9110 5.6.7), at most a tick old. */
 const char *answer_date(void);
+
+/* The origin itself, if its scripts may read answers, else NULL; so for NULL.
+ */
+const char *answer_origin(const char *origin);
 
 /* Read the CORS allow-list from config; once, before workers fork. */
 void answer_setup(void);

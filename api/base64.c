@@ -3,15 +3,45 @@
 
 #include "base64.h"
 
+static size_t
+write_with(const char *last, const void *bytes, size_t len, char *out);
 static bool read_with(char plus, char slash, const char *text, size_t len,
     unsigned char *out, size_t *out_len);
 
 size_t
 base64url_write(const void *bytes, size_t len, char *out)
 {
+	return write_with("-_", bytes, len, out);
+}
+
+size_t
+base64_write(const void *bytes, size_t len, char *out)
+{
+	size_t n = write_with("+/", bytes, len, out);
+
+	while (n % 4 != 0)
+		out[n++] = '=';
+	out[n] = '\0';
+	return n;
+}
+
+static char
+digit(uint32_t value, const char *last)
+{
 	static const char alphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	                               "abcdefghijklmnopqrstuvwxyz"
-	                               "0123456789-_";
+	                               "0123456789";
+
+	value &= 63;
+	if (value >= sizeof(alphabet) - 1)
+		return last[value - (sizeof(alphabet) - 1)];
+	return alphabet[value];
+}
+
+/* last: the characters of 62 and 63. Without padding. */
+static size_t
+write_with(const char *last, const void *bytes, size_t len, char *out)
+{
 	const unsigned char *in = bytes;
 	uint32_t bits = 0;
 	unsigned n_bits = 0;
@@ -20,10 +50,10 @@ base64url_write(const void *bytes, size_t len, char *out)
 	for (size_t i = 0; i < len; i++) {
 		bits = (bits << 8 | in[i]) & 0xffff;
 		for (n_bits += 8; n_bits >= 6; n_bits -= 6)
-			out[n++] = alphabet[bits >> (n_bits - 6) & 63];
+			out[n++] = digit(bits >> (n_bits - 6), last);
 	}
 	if (n_bits > 0)
-		out[n++] = alphabet[bits << (6 - n_bits) & 63];
+		out[n++] = digit(bits << (6 - n_bits), last);
 	out[n] = '\0';
 	return n;
 }

@@ -22,7 +22,10 @@ size_t base64url_write(const void *bytes, size_t len, char *out);
 bool base64url_read(
     const char *text, size_t len, unsigned char *out, size_t *out_len);
 
-/* The standard alphabet with its padding, as in Basic credentials. */
+/* The standard alphabet with its padding, as in Basic credentials and in
+ * signed notes; out has BASE64_TEXT(len) + 2. */
+size_t base64_write(const void *bytes, size_t len, char *out);
+
 bool
 base64_read(const char *text, size_t len, unsigned char *out, size_t *out_len);
 

@@ -220,6 +220,27 @@ block_says(const struct block *block, enum header header, const char *word)
 	return false;
 }
 
+void
+block_input(const struct block *block, struct mem *mem, struct input *out)
+{
+	const struct span target = block->target;
+	char *path = mem_copy(mem, target.at, target.len);
+	char *query = strchr(path, '?');
+
+	*out = (struct input){ .path = path };
+	if (query != NULL) {
+		*query = '\0';
+		out->query = query + 1;
+	}
+	for (enum header h = 0; h < N_HEADERS; h++) {
+		const struct block_line *line = block->first[h];
+
+		if (line != NULL && line->value.len > 0)
+			out->headers[h] =
+			    mem_copy(mem, line->value.at, line->value.len);
+	}
+}
+
 static char *
 put(char *at, const char *text, size_t len)
 {

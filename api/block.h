@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "input.h"
+#include "mem.h"
 
 #define BLOCK_LINES_MAX 128
 
@@ -47,6 +48,10 @@ const char *block_read(struct span text, struct block *out);
 /* Whether a header has word among its comma separated ones, in any case. */
 bool
 block_says(const struct block *block, enum header header, const char *word);
+
+/* What a block says but its method, as copies in mem; lines that may be
+ * repeated were joined before (block_write). */
+void block_input(const struct block *block, struct mem *mem, struct input *out);
 
 /*
  * Write the request line and the lines of header_names that have a value to

@@ -56,7 +56,7 @@ static const struct {
 	{ "GUSP_RATE", &config.rate_per_minute, 600, 0, 10000000 },
 	{ "GUSP_TOKEN_RATE", &config.token_rate_per_minute, 10, 0, 10000000 },
 	{ "GUSP_DRAIN", &config.drain_s, 10, 0, 300 },
-	{ "GUSP_LINKS_MEMBER", &config.links_member, 3, 1, 64 },
+	{ "GUSP_LINKS_MEMBER", &config.links_member, 6, 1, 64 },
 	{ "GUSP_LINKS_AUDITOR", &config.links_auditor, 1, 1, 64 },
 	{ "GUSP_LINKS_AUTH", &config.links_auth, 1, 1, 64 },
 };

@@ -26,7 +26,7 @@ struct config {
 	long token_rate_per_minute; /* GUSP_TOKEN_RATE, failures per address, 10
 	                             */
 	long drain_s;               /* GUSP_DRAIN, 10 */
-	long links_member;          /* GUSP_LINKS_MEMBER, 3 */
+	long links_member;          /* GUSP_LINKS_MEMBER, 6 */
 	long links_auditor;         /* GUSP_LINKS_AUDITOR, 1 */
 	long links_auth;            /* GUSP_LINKS_AUTH, 1 */
 };

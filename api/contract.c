@@ -46,6 +46,7 @@ static bool read_document(struct load *load, struct contract *out);
 static bool read_path(
     struct load *load, struct contract *out, const char *path, json_t *item);
 static bool check_unique(struct load *load, const struct contract *c);
+static bool find_also(struct load *load, struct contract *c);
 static bool check_components(struct load *load);
 
 static char *
@@ -176,7 +177,8 @@ read_document(struct load *load, struct contract *out)
 	json_object_foreach (paths, path, item)
 		if (!read_path(load, out, path, item))
 			return false;
-	return check_unique(load, out) && check_components(load);
+	return check_unique(load, out) && find_also(load, out) &&
+	       check_components(load);
 }
 
 /* "/v1/sites/{id}": a parameter is a whole segment. */
@@ -266,6 +268,40 @@ check_unique(struct load *load, const struct contract *c)
 				return load_fail(
 				    load, "the same path as %s", b->id);
 		}
+	}
+	load->op = NULL;
+	return true;
+}
+
+static size_t
+path_parameters(const struct operation *op)
+{
+	size_t n = 0;
+
+	while (n < op->n_parameters && op->parameters[n].in == IN_PATH)
+		n++;
+	return n;
+}
+
+/* What answers instead takes the same arguments of the path. */
+static bool
+find_also(struct load *load, struct contract *c)
+{
+	for (size_t i = 0; i < c->n_operations; i++) {
+		struct operation *op = &c->operations[i];
+
+		load->op = op;
+		for (size_t j = 0; j < c->n_operations && op->also_id != NULL;
+		     j++)
+			if (strcmp(c->operations[j].id, op->also_id) == 0)
+				op->also = &c->operations[j];
+		if (op->also_id != NULL &&
+		    (op->also == NULL || op->method != METHOD_GET ||
+		        op->also->method != METHOD_GET ||
+		        op->also->media_type == NULL || op->public ||
+		        op->also->public ||
+		        path_parameters(op) != path_parameters(op->also)))
+			return load_fail(load, "x-also names no such GET");
 	}
 	load->op = NULL;
 	return true;

@@ -55,6 +55,7 @@ enum body_kind {
 	BODY_JSON,        /* application/json */
 	BODY_MERGE_PATCH, /* application/merge-patch+json */
 	BODY_FORM,        /* application/x-www-form-urlencoded, read natively */
+	BODY_TEXT,        /* text/plain, read natively */
 	BODY_UPLOAD       /* x-upload: any of its media types, up to 10 MiB */
 };
 
@@ -80,9 +81,16 @@ struct operation {
 	unsigned roles;      /* bit 1u << enum role */
 	const char **scopes; /* all are needed */
 	size_t n_scopes;
-	bool if_match;      /* declares If-Match: required */
-	bool idempotent;    /* declares Idempotency-Key: required */
-	bool download;      /* x-download: answers bytes (download.h) */
+	bool if_match;   /* declares If-Match: required */
+	bool idempotent; /* declares Idempotency-Key: required */
+	bool download;   /* x-download: answers bytes (download.h) */
+	bool stream;     /* x-stream: answers slice after slice (slices.h) */
+	bool bytes;      /* answers application/octet-stream: a bytea */
+	/* x-also: the operation that answers instead where its media type is
+	   asked for and this one's is not; or NULL. */
+	const char *also_id;
+	const struct operation *also;
+	bool leaf;          /* x-leaf: says which leaf of the ledger it made */
 	bool private;       /* x-private: personal data, on a lane of its own;
 	                       its body is kept with no key and by no cache */
 	bool paged;         /* x-page: answers {"items","next_cursor"} */

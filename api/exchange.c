@@ -15,6 +15,7 @@
 #include "config.h"
 #include "exchange.h"
 #include "front.h"
+#include "large.h"
 #include "log.h"
 #include "loose.h"
 #include "native.h"
@@ -112,34 +113,15 @@ exchange_of(struct http_request *req)
 	return x;
 }
 
-/* The address of the client: the peer's, or what a trusted proxy says of it,
- * the right-most hop (the only one that the proxy itself wrote). */
 static const char *
 address_of(struct exchange *x)
 {
 	const struct connection *c = x->req->owner;
-	const char *forwarded = x->in.headers[HEADER_FORWARDED_FOR];
-	char text[PEER_ADDRESS_LEN] = "local";
-	const char *hop, *at;
-	size_t len;
+	char peer[PEER_ADDRESS_LEN] = "local";
 
-	len = strlen(c == NULL ? text : peer_address(c, text));
-	if (forwarded == NULL || config.trusted_proxies == NULL)
-		return mem_copy(&x->mem, text, len);
-	for (at = config.trusted_proxies; *at != '\0';) {
-		size_t n;
-
-		at += strspn(at, " ,");
-		n = strcspn(at, " ,");
-		if (n == len && strncmp(at, text, n) == 0) {
-			hop = strrchr(forwarded, ',');
-			hop = hop == NULL ? forwarded : hop + 1;
-			hop += strspn(hop, " ");
-			return mem_copy(&x->mem, hop, strcspn(hop, " "));
-		}
-		at += n;
-	}
-	return mem_copy(&x->mem, text, len);
+	return client_address(c == NULL ? peer : peer_address(c, peer),
+	    x->in.headers[HEADER_FORWARDED_FOR], config.trusted_proxies,
+	    &x->mem);
 }
 
 static void
@@ -182,6 +164,7 @@ exchange_free(struct http_request *req)
 	if (!x->answered)
 		unanswered--; /* the client left before its answer */
 	upload_leave(x);
+	large_end(req);
 	db_drop(x->call);
 	x->call = NULL;
 	json_decref(x->body);
@@ -248,6 +231,20 @@ lead_on(struct exchange *x)
 	return true;
 }
 
+/* The operation of the route, or the one that answers in its place for those
+ * who ask for that one's media type and not for its own. */
+static const struct operation *
+asked_for(const struct exchange *x)
+{
+	const struct operation *op = x->route.operation;
+	const char *accept = x->in.headers[HEADER_ACCEPT];
+
+	if (op->also != NULL && !accepts(accept, op->media_type) &&
+	    accepts(accept, op->also->media_type))
+		return op->also;
+	return op;
+}
+
 static enum next
 step_route(struct exchange *x)
 {
@@ -262,7 +259,7 @@ step_route(struct exchange *x)
 		x->problem.allow = route_allow(x->route.methods, &x->mem);
 		return refuse(x, "method_not_allowed", NULL);
 	}
-	x->op = x->route.operation;
+	x->op = asked_for(x);
 	if (x->op->media_type != NULL &&
 	    !accepts(x->in.headers[HEADER_ACCEPT], x->op->media_type))
 		return refuse(x, "not_acceptable", x->op->media_type);

@@ -16,6 +16,7 @@ static const struct format formats[] = {
 	{ "uuid", format_uuid, "uuid", 0, true },
 	{ "date", format_date, "date", 0, true },
 	{ "date-time", format_date_time, "timestamptz", 0, true },
+	{ "day-or-instant", format_day_or_instant, "text", 0, true },
 	{ "uri", format_uri, "text", 0, false },
 	{ "email", format_email, "text", 0, false },
 	{ "siren", french_siren, "text", 0, true },
@@ -197,6 +198,13 @@ format_date_time(const char *text)
 
 	/* RFC 3339 5.7: a leap second is 23:59:60 UTC. */
 	return second < 60 || utc % 1440 == 1439;
+}
+
+/* What is read "as of": a day has an end, which SQL knows. */
+bool
+format_day_or_instant(const char *text)
+{
+	return format_date(text) || format_date_time(text);
 }
 
 /* Unreserved, reserved and percent-encoded characters (RFC 3986 2). */

@@ -23,6 +23,7 @@ bool format_date(const char *text); /* of the calendar: no 30 February */
 
 /* RFC 3339 with its offset, which is mandatory. */
 bool format_date_time(const char *text);
+bool format_day_or_instant(const char *text);
 
 /* http or https, with a host: others have no business in links that a
  * browser will show. RFC 3986: ASCII only. */

@@ -23,10 +23,14 @@
 
 #include "front.h"
 
+#include "block.h"
 #include "clock.h"
+#include "config.h"
+#include "large.h"
 #include "log.h"
 #include "mem.h"
 #include "metrics.h"
+#include "negotiate.h"
 #include "peer.h"
 #include "refusal.h"
 #include "route.h"
@@ -35,8 +39,8 @@
 #define HEADER_MS     5000
 #define BODY_MS       UINT64_C(15000)
 #define LINGER_MS     1000
-#define DRAIN_IDLE_MS 250 /* for a request that is on its way */
-#define LINGER_BYTES  ((size_t)1024 * 1024)
+#define DRAIN_IDLE_MS 250            /* for a request that is on its way */
+#define LINGER_BYTES  VET_UPLOAD_MAX /* may be on their way already */
 #define NO_ROUTE      ((size_t)-1)
 #define MIB           ((uint64_t)1024 * 1024)
 
@@ -73,12 +77,15 @@ static uint64_t drain_ms; /* when draining began; 0: it has not */
 static void front_gone(struct connection *c);
 static int front_recv(struct netbuf *nb);
 static int pass(struct front *f, struct netbuf *nb, const struct vetted *v);
+static int
+pass_large(struct front *f, struct netbuf *nb, const struct vetted *v);
 static int front_body(struct netbuf *nb);
 static int front_discard(struct netbuf *nb);
 static void resume_all(void *arg, uint64_t now);
 static void resume(struct front *f);
 static void expire(struct front *f);
 static void refuse(struct front *f, const char *code, const struct vetted *v);
+static void turn_away(struct front *f, struct refusal *refusal);
 
 /*
  * CONN_IS_BUSY keeps http_response_normal from reading the next request by
@@ -212,7 +219,8 @@ front_recv(struct netbuf *nb)
 		if (http_request_count >=
 		    http_request_limit - http_request_limit / 8)
 			break;
-		return pass(f, nb, &v);
+		return v.body_len > VET_BODY_MAX ? pass_large(f, nb, &v)
+		                                 : pass(f, nb, &v);
 	case VET_REFUSE:
 		refuse(f, v.code, &v);
 		return KORE_RESULT_OK;
@@ -293,6 +301,56 @@ pass(struct front *f, struct netbuf *nb, const struct vetted *v)
 	f->kore_body = nb->cb;
 	nb->cb = front_body;
 	return KORE_RESULT_OK;
+}
+
+/* Of a request whose body's end did not come: else exchange.c says it. */
+static void
+body_gone(struct http_request *req)
+{
+	large_end(req);
+}
+
+/* Give Kore a request whose body it takes to disk, if its caller may send
+ * such a one. No buffer of ours holds it whole: pass() leaves the phase BODY
+ * or an end of the connection. */
+static int
+pass_large(struct front *f, struct netbuf *nb, const struct vetted *v)
+{
+	char peer[PEER_ADDRESS_LEN];
+	struct refusal refusal = { .method = v->method };
+	struct mem mem = { 0 };
+	struct block block = { .n_lines = 0 };
+	struct caller caller;
+	struct input in;
+	const char *address;
+	int done = KORE_RESULT_OK;
+
+	if (block_read((struct span){ (char *)nb->buf, v->len }, &block) !=
+	    NULL) {
+		refuse(f, "bad_request", v); /* never: it was read before */
+		return KORE_RESULT_OK;
+	}
+	block_input(&block, &mem, &in);
+	in.method = v->method;
+	address = client_address(peer_address(f->c, peer),
+	    in.headers[HEADER_FORWARDED_FOR], config.trusted_proxies, &mem);
+	if (large_admit(&in, address, &mem, &caller, &refusal.problem)) {
+		done = pass(f, nb, v);
+		if (f->phase == BODY) {
+			struct http_request *req = nb->extra;
+
+			req->onfree = body_gone;
+			large_begin(req, caller.client);
+		}
+	} else {
+		refusal.request_id = in.headers[HEADER_REQUEST_ID];
+		refusal.english =
+		    prefers_english(in.headers[HEADER_ACCEPT_LANGUAGE]);
+		refusal.origin = in.headers[HEADER_ORIGIN];
+		turn_away(f, &refusal);
+	}
+	mem_release(&mem);
+	return done;
 }
 
 /* After the body's last byte Kore would read on, past this filter
@@ -387,30 +445,40 @@ expire(struct front *f)
 	refuse(f, "request_timeout", NULL);
 }
 
+/* In French, and to no script: nothing of the request is to be relied on. */
+static void
+refuse(struct front *f, const char *code, const struct vetted *v)
+{
+	struct mem mem = { 0 };
+	struct refusal refusal = {
+		.problem = { .code = code },
+		.method = v != NULL ? v->method : N_METHODS,
+	};
+
+	if (v != NULL && v->request_id != NULL)
+		refusal.request_id =
+		    mem_copy(&mem, v->request_id, v->request_id_len);
+	turn_away(f, &refusal);
+	mem_release(&mem);
+}
+
 /*
  * Answer with a problem and end the connection. Unread bytes at a close make
  * the kernel send a reset, which can overtake the answer: so our side is
  * closed first, and theirs is read for a moment more.
  */
 static void
-refuse(struct front *f, const char *code, const struct vetted *v)
+turn_away(struct front *f, struct refusal *refusal)
 {
 	struct connection *c = f->c;
 	char address[PEER_ADDRESS_LEN];
 	struct mem mem = { 0 };
-	struct refusal refusal = {
-		.code = code,
-		.method = v != NULL ? v->method : N_METHODS,
-		.address = peer_address(c, address),
-		.took_us = clock_monotonic_us() - f->started_us,
-	};
 	const char *text;
 	size_t len;
 
-	if (v != NULL && v->request_id != NULL)
-		refusal.request_id =
-		    mem_copy(&mem, v->request_id, v->request_id_len);
-	text = refusal_text(&refusal, &mem, &len);
+	refusal->address = peer_address(c, address);
+	refusal->took_us = clock_monotonic_us() - f->started_us;
+	text = refusal_text(refusal, &mem, &len);
 	net_send_queue(c, text, len);
 	mem_release(&mem);
 

@@ -13,6 +13,7 @@
 #include "config.h"
 #include "docs.h"
 #include "front.h"
+#include "ledger.h"
 #include "metrics.h"
 #include "oauth.h"
 
@@ -179,7 +180,8 @@ native_bind(char *why, size_t why_len)
 		if (!bind_operation(&contract.operations[i], why, why_len))
 			return false;
 	if (!all_bound(natives, n_natives, why, why_len) ||
-	    !all_bound(oauth_natives, n_oauth_natives, why, why_len))
+	    !all_bound(oauth_natives, n_oauth_natives, why, why_len) ||
+	    !all_bound(ledger_natives, n_ledger_natives, why, why_len))
 		return false;
 
 	security_contact = getenv("GUSP_SECURITY_CONTACT");
@@ -207,6 +209,8 @@ bind_operation(struct operation *op, char *why, size_t why_len)
 
 	if (native == NULL)
 		native = native_find(oauth_natives, n_oauth_natives, op->id);
+	if (native == NULL)
+		native = native_find(ledger_natives, n_ledger_natives, op->id);
 	if ((native == NULL) == (op->statement == NULL)) {
 		snprintf(why, why_len, "%s: %s", op->id,
 		    native == NULL ? "no statement and not native"

@@ -196,3 +196,28 @@ trace_of(const char *traceparent, struct mem *mem, const char **trace,
 	else
 		*trace = random_hex(16, mem);
 }
+
+const char *
+client_address(const char *peer, const char *forwarded, const char *proxies,
+    struct mem *mem)
+{
+	size_t len = strlen(peer);
+
+	if (forwarded == NULL || proxies == NULL)
+		return mem_copy(mem, peer, len);
+	for (const char *at = proxies; *at != '\0';) {
+		size_t n;
+
+		at += strspn(at, " ,");
+		n = strcspn(at, " ,");
+		if (n == len && strncmp(at, peer, n) == 0) {
+			const char *hop = strrchr(forwarded, ',');
+
+			hop = hop == NULL ? forwarded : hop + 1;
+			hop += strspn(hop, " ");
+			return mem_copy(mem, hop, strcspn(hop, " "));
+		}
+		at += n;
+	}
+	return mem_copy(mem, peer, len);
+}

@@ -22,6 +22,14 @@ bool is_media_type(const char *content_type, const char *media_type);
 const char *request_id_of(const char *given, struct mem *mem);
 
 /*
+ * The address of the client: the peer's, or what a proxy that is trusted
+ * says of it (X-Forwarded-For), the right-most hop: the only one that the
+ * proxy itself wrote. proxies: addresses between blanks or commas, or NULL.
+ */
+const char *client_address(const char *peer, const char *forwarded,
+    const char *proxies, struct mem *mem);
+
+/*
  * The trace of a traceparent (W3C Trace Context), or a new one when it is
  * absent or bad; span is always new. Both hex, in mem.
  */

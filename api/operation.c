@@ -26,7 +26,8 @@ const char *const role_names[N_ROLES] = {
 static const char *const operation_members[] = { "operationId", "summary",
 	"description", "tags", "externalDocs", "deprecated", "security",
 	"parameters", "requestBody", "responses", "x-roles", "x-page",
-	"x-upload", "x-download", "x-private", "x-map" };
+	"x-upload", "x-download", "x-private", "x-map", "x-stream", "x-leaf",
+	"x-also" };
 
 static const char *const body_members[] = { "description", "required",
 	"content" };
@@ -44,6 +45,9 @@ read_download(struct load *load, struct operation *op, json_t *download);
 static bool
 read_private(struct load *load, struct operation *op, json_t *private);
 static bool read_map(struct load *load, struct operation *op, json_t *map);
+static bool
+read_stream(struct load *load, struct operation *op, json_t *stream);
+static bool read_leaf(struct load *load, struct operation *op, json_t *leaf);
 static bool check_promises(struct load *load, const struct operation *op);
 
 bool
@@ -58,6 +62,7 @@ load_operation(
 		return load_fail(load, "operationId is missing");
 	if (json_string_value(json_object_get(node, "summary")) == NULL)
 		return load_fail(load, "summary is missing");
+	op->also_id = json_string_value(json_object_get(node, "x-also"));
 	return read_security(load, op, node) &&
 	       load_parameters(
 	           load, op, shared, json_object_get(node, "parameters")) &&
@@ -67,6 +72,8 @@ load_operation(
 	       read_download(load, op, json_object_get(node, "x-download")) &&
 	       read_private(load, op, json_object_get(node, "x-private")) &&
 	       read_map(load, op, json_object_get(node, "x-map")) &&
+	       read_stream(load, op, json_object_get(node, "x-stream")) &&
+	       read_leaf(load, op, json_object_get(node, "x-leaf")) &&
 	       check_promises(load, op);
 }
 
@@ -146,6 +153,7 @@ static const struct {
 	{ "application/merge-patch+json", BODY_MERGE_PATCH, METHOD_PATCH,
 	    true },
 	{ "application/x-www-form-urlencoded", BODY_FORM, METHOD_POST, false },
+	{ "text/plain", BODY_TEXT, METHOD_POST, false },
 };
 
 static bool
@@ -232,11 +240,14 @@ read_responses(struct load *load, struct operation *op, json_t *responses)
 		if (op->success != 0)
 			return load_fail(load, "two 2xx answers");
 		op->success = (int)status;
-		/* Of several the operation itself chooses. */
-		if (json_object_size(content) == 1)
+		/* Of several the operation itself chooses; what another one
+		 * answers instead stands last. */
+		if (json_object_size(content) == 1 || op->also_id != NULL)
 			op->media_type =
 			    json_object_iter_key(json_object_iter(content));
 	}
+	op->bytes = op->media_type != NULL &&
+	            strcmp(op->media_type, "application/octet-stream") == 0;
 	return op->success != 0 || load_fail(load, "no 2xx answer");
 }
 
@@ -289,6 +300,32 @@ read_map(struct load *load, struct operation *op, json_t *map)
 }
 
 static bool
+read_stream(struct load *load, struct operation *op, json_t *stream)
+{
+	if (stream == NULL)
+		return true;
+	if (!json_is_true(stream))
+		return load_fail(load, "x-stream is true or absent");
+	op->stream = true;
+	if (op->method != METHOD_GET || op->paged || op->public ||
+	    op->download || op->bytes || op->media_type == NULL)
+		return load_fail(load, "x-stream is for GET of text");
+	return true;
+}
+
+static bool
+read_leaf(struct load *load, struct operation *op, json_t *leaf)
+{
+	if (leaf == NULL)
+		return true;
+	if (!json_is_true(leaf))
+		return load_fail(load, "x-leaf is true or absent");
+	op->leaf = true;
+	return op->method != METHOD_GET ||
+	       load_fail(load, "x-leaf is for what writes");
+}
+
+static bool
 ends_with(const char *text, const char *end)
 {
 	return strlen(text) >= strlen(end) &&
@@ -305,7 +342,7 @@ check_promises(struct load *load, const struct operation *op)
 
 	if (op->method == METHOD_GET && op->body_kind != BODY_NONE)
 		return load_fail(load, "GET has no body");
-	if (lists && !op->paged)
+	if (lists && !op->paged && !op->stream)
 		return load_fail(load, "a list without x-page");
 	if (op->method == METHOD_PATCH && !op->if_match)
 		return load_fail(load, "PATCH without If-Match");

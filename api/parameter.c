@@ -25,7 +25,7 @@ static const char *const places[] = {
 
 /* Names that statements use for something else. */
 static const char *const taken[] = { "body", "versions", "after_1", "after_2",
-	"after_3", "after_4", "request_id" };
+	"after_3", "after_4", "request_id", "position", "until" };
 
 /* Types a sort key may have. */
 static const char *const key_types[] = { "text", "uuid", "bigint", "date",

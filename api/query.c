@@ -2,7 +2,8 @@
  * An operation in the database: one round trip, one implicit transaction.
  *
  * The columns that a statement answers with are its protocol: body, etag,
- * location, key (of a page), and the guards found, touched and writable.
+ * location, cache, headers, key (of a page), position and until (of a stream)
+ * and the guards found, touched and writable.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,7 @@
 #include "cursor.h"
 #include "download.h"
 #include "query.h"
+#include "slices.h"
 #include "statement.h"
 #include "storage.h"
 #include "upload.h"
@@ -131,7 +133,8 @@ add_parts(struct exchange *x, const struct variant *v)
 {
 	size_t len;
 
-	for (size_t i = 0; i < v->n_parts; i++) {
+	/* Of a stream the second part is asked later (slices.c). */
+	for (size_t i = 0; i < (x->op->stream ? 1 : v->n_parts); i++) {
 		if (x->upload != NULL && i + 1 == v->n_parts) {
 			const unsigned char *bytes =
 			    upload_bytes(x->upload, &len);
@@ -140,8 +143,15 @@ add_parts(struct exchange *x, const struct variant *v)
 		}
 		db_add(x->call, &v->parts[i], &x->args);
 	}
+	if (x->op->bytes)
+		db_want_bytes(x->call);
 	if (x->op->download)
 		download_add(x);
+	if (x->op->leaf)
+		db_add(x->call,
+		    &statement_variant(statement_named("leaf_made"), &x->args)
+		         ->parts[0],
+		    &x->args);
 }
 
 static struct db_call *
@@ -196,47 +206,93 @@ is_stale_plan(const struct db_call *call)
 	       strcmp(call->sqlstate, "26000") == 0;
 }
 
+enum next
+query_failed(struct exchange *x)
+{
+	const struct db_call *call = x->call;
+
+	if (call->state == DB_FAILED) {
+		problem_from_database(&x->problem, &x->mem, call->sqlstate,
+		    call->message, call->detail, call->constraint);
+		return REFUSE;
+	}
+	/* Of a lost call nothing is known; of one that reads that is enough. */
+	if (call->state != DB_UNKNOWN && x->op->method == METHOD_GET)
+		return refuse(x, "unavailable", NULL);
+	return refuse(x, "outcome_unknown", NULL);
+}
+
 static enum next
 read_failure(struct exchange *x)
 {
 	const struct db_call *call = x->call;
 	bool reads = x->op->method == METHOD_GET;
 
-	switch (call->state) {
-	case DB_FAILED:
-		if (strcmp(call->sqlstate, "GU208") == 0)
-			return send_replay(x);
-		problem_from_database(&x->problem, &x->mem, call->sqlstate,
-		    call->message, call->detail, call->constraint);
-		return REFUSE;
-	case DB_UNKNOWN:
-		return refuse(x, "outcome_unknown", NULL);
-	case DB_LOST:
-	case DB_WAITING:
-	case DB_DONE:
-		break;
-	}
+	if (call->state == DB_FAILED && strcmp(call->sqlstate, "GU208") == 0)
+		return send_replay(x);
 	/* Nothing is known of a lost call, unless PostgreSQL said that a plan
 	 * was stale: then it did nothing. */
-	if (x->phase == SENT &&
+	if (call->state == DB_LOST && x->phase == SENT &&
 	    ((reads && x->tries < READ_TRIES) ||
 	        (is_stale_plan(call) && x->tries < STALE_TRIES))) {
 		db_drop(x->call);
 		x->call = NULL;
 		return send_operation(x);
 	}
-	return refuse(x, reads ? "unavailable" : "outcome_unknown", NULL);
+	return query_failed(x);
 }
 
-/* The text of a column in the first row; NULL if there is none. */
-static const char *
-value_of(const PGresult *result, const char *column)
+const char *
+query_value(const PGresult *result, const char *column)
 {
 	int at = PQfnumber(result, column);
 
 	if (at < 0 || PQntuples(result) == 0 || PQgetisnull(result, 0, at))
 		return NULL;
 	return PQgetvalue(result, 0, at);
+}
+
+/* A charset where one counts; JSON has only one (RFC 8259 8.1). */
+static const char *
+type_of_answer(struct exchange *x)
+{
+	const char *type = x->op->media_type;
+
+	if (type == NULL || strncmp(type, "text/", 5) != 0)
+		return type;
+	return mem_print(&x->mem, "%s; charset=utf-8", type);
+}
+
+static void
+add_headers(struct exchange *x, const char *text)
+{
+	json_t *headers = text == NULL ? NULL : json_loads(text, 0, NULL);
+	const char *name;
+	json_t *value;
+
+	json_object_foreach (headers, name, value) {
+		struct answer_header *more = &x->answer.more[x->answer.n_more];
+
+		if (x->answer.n_more == ANSWER_HEADERS_MAX ||
+		    !json_is_string(value))
+			continue;
+		more->name = mem_copy(&x->mem, name, strlen(name));
+		more->value = mem_copy(&x->mem, json_string_value(value),
+		    json_string_length(value));
+		x->answer.n_more++;
+	}
+	json_decref(headers);
+}
+
+void
+query_describe(struct exchange *x, const PGresult *row)
+{
+	const char *cache = query_value(row, "cache");
+
+	x->answer.type = type_of_answer(x);
+	if (cache != NULL && strcmp(cache, "forever") == 0)
+		x->answer.cache = CACHE_FOREVER;
+	add_headers(x, query_value(row, "headers"));
 }
 
 static bool
@@ -260,7 +316,7 @@ answer_record(struct exchange *x, const char *body, const char *version,
 	size_t len = body == NULL ? 0 : strlen(body);
 
 	x->answer.status = x->op->success;
-	x->answer.type = x->op->media_type;
+	x->answer.type = type_of_answer(x);
 	x->answer.body = body;
 	x->answer.len = len;
 	x->answer.location = location;
@@ -363,26 +419,51 @@ answer_page(struct exchange *x, const PGresult *rows)
 static enum next
 refuse_untouched(struct exchange *x, const PGresult *last)
 {
-	const char *body = value_of(last, "body");
+	const char *body = query_value(last, "body");
 
-	if (is_false(value_of(last, "writable")))
+	if (is_false(query_value(last, "writable")))
 		return refuse(x, "forbidden", NULL);
 	if (body != NULL)
-		x->problem.etag =
-		    answer_etag(x, value_of(last, "etag"), body, strlen(body));
+		x->problem.etag = answer_etag(
+		    x, query_value(last, "etag"), body, strlen(body));
 	return refuse(x, "precondition_failed", NULL);
+}
+
+/* The bytes of a row's body, which came in binary format. */
+static enum next
+answer_bytes(struct exchange *x, const PGresult *row)
+{
+	int body = PQfnumber(row, "body");
+
+	if (PQntuples(row) == 0 || PQgetisnull(row, 0, body))
+		return refuse(x, "not_found", NULL);
+	x->answer.status = x->op->success;
+	query_describe(x, row);
+	x->answer.body = PQgetvalue(row, 0, body);
+	x->answer.len = (size_t)PQgetlength(row, 0, body);
+	return DONE;
+}
+
+/* The leaf that the transaction made, if it made one. */
+static void
+tell_leaf(struct exchange *x)
+{
+	if (x->op->leaf)
+		add_headers(x,
+		    query_value(x->call->results[x->call->n - 1], "headers"));
 }
 
 static enum next
 read_operation(struct exchange *x)
 {
 	struct db_call *call = x->call;
-	const PGresult *last = call->results[call->n - 1];
+	size_t n = call->n - (x->op->leaf ? 1 : 0);
+	const PGresult *last = call->results[n - 1];
 	bool untouched = false;
 	const char *body;
 
-	for (size_t i = 1; i + 1 < call->n; i++) {
-		const char *touched = value_of(call->results[i], "touched");
+	for (size_t i = 1; i + 1 < n; i++) {
+		const char *touched = query_value(call->results[i], "touched");
 
 		if (PQfnumber(call->results[i], "found") >= 0 &&
 		    PQntuples(call->results[i]) == 0)
@@ -396,24 +477,30 @@ read_operation(struct exchange *x)
 		return answer_page(x, last);
 	if (x->op->download)
 		return download_read(x);
-	body = value_of(last, "body");
+	if (x->op->stream)
+		return slices_read(x);
+	if (x->op->bytes)
+		return answer_bytes(x, last);
+	body = query_value(last, "body");
 	if (PQntuples(last) == 0 || (body == NULL && !has_no_body(x->op)))
 		return refuse(x, "not_found", NULL);
 	if (untouched)
 		return refuse_untouched(x, last);
+	query_describe(x, last);
+	tell_leaf(x);
 	return answer_record(
-	    x, body, value_of(last, "etag"), value_of(last, "location"));
+	    x, body, query_value(last, "etag"), query_value(last, "location"));
 }
 
 static enum next
 read_replay(struct exchange *x)
 {
 	const PGresult *kept = x->call->results[1];
-	const char *body = value_of(kept, "body");
+	const char *body = query_value(kept, "body");
 
 	if (PQntuples(kept) == 0)
 		return refuse(x, "idempotency_in_progress", NULL);
 	x->answer.replayed = true;
 	return answer_record(
-	    x, body, value_of(kept, "etag"), value_of(kept, "location"));
+	    x, body, query_value(kept, "etag"), query_value(kept, "location"));
 }

@@ -4,14 +4,18 @@
 #ifndef GUSP_REFUSAL_H
 #define GUSP_REFUSAL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "input.h"
 #include "mem.h"
+#include "problem.h"
 
 struct refusal {
-	const char *code;       /* of a problem */
+	struct problem problem;
+	bool english;
+	const char *origin;     /* Origin, or NULL */
 	enum method method;     /* N_METHODS: not known */
 	const char *request_id; /* as the client sent it, or NULL */
 	const char *address;    /* of the client, for the log */
@@ -19,9 +23,8 @@ struct refusal {
 };
 
 /*
- * The response, head and body: a problem, in French since nothing of the
- * request is to be relied on, and the end of the connection. Counts the
- * request and writes its line of the log, as answer.c does for the others.
+ * The response, head and body: a problem, and the end of the connection. Counts
+ * the request and writes its line of the log, as answer.c does for the others.
  * Lives in mem.
  */
 const char *

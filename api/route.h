@@ -13,7 +13,7 @@
 #include "contract.h"
 #include "mem.h"
 
-#define ROUTE_ARGS_MAX 4
+#define ROUTE_ARGS_MAX 5
 
 struct route {
 	const struct operation *operation; /* NULL: not for this method */

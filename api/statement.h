@@ -8,7 +8,7 @@
  * kept between the parts, storage.h), versions (bigint[]), limit (bigint),
  * after_1 ... (types of the sort). "--? flag flag" opens a fragment that is
  * there only if all its flags are on, and closes the one before; "--?" closes
- * it. A flag is the name of a given argument, name:value of an enumerated one,
+ * it. A part of which nothing is left is not sent. A flag is the name of a given argument, name:value of an enumerated one,
  * sort:<name>, or cursor.
  *
  * A line "-- @name" begins a statement of the engine's own. Its parameters

@@ -26,24 +26,54 @@ struct check {
 	size_t why_len;
 };
 
+/* Kinds of operations that are answered from different columns. */
+enum shape {
+	RECORD,
+	PAGE,
+	BYTES,
+	STREAM
+};
+
 /* What the engine can read (pg_type.dat: json, jsonb, text, bigint, integer,
- * boolean); of some columns only whether there is a row: types[0] is 0. */
+ * boolean, bytea); of some columns only whether there is a row: types[0] is
+ * 0. */
 static const struct {
 	enum column column;
 	Oid types[3];
 	bool last; /* of the last part; else of the ones before it */
-	bool paged;
+	enum shape shape;
 } readable[] = {
-	{ COLUMN_BODY, { 114, 3802, 25 }, true, false },
-	{ COLUMN_ETAG, { 20, 23, 25 }, true, false },
-	{ COLUMN_LOCATION, { 25 }, true, false },
-	{ COLUMN_WRITABLE, { 16 }, true, false },
-	{ COLUMN_TOUCHED, { 20, 23 }, false, false },
-	{ COLUMN_FOUND, { 0 }, false, false },
-	{ COLUMN_BODY, { 114, 3802, 25 }, true, true },
-	{ COLUMN_KEY, { 3802 }, true, true },
-	{ COLUMN_FOUND, { 0 }, false, true },
+	{ COLUMN_BODY, { 114, 3802, 25 }, true, RECORD },
+	{ COLUMN_ETAG, { 20, 23, 25 }, true, RECORD },
+	{ COLUMN_LOCATION, { 25 }, true, RECORD },
+	{ COLUMN_WRITABLE, { 16 }, true, RECORD },
+	{ COLUMN_HEADERS, { 114 }, true, RECORD },
+	{ COLUMN_CACHE, { 25 }, true, RECORD },
+	{ COLUMN_TOUCHED, { 20, 23 }, false, RECORD },
+	{ COLUMN_FOUND, { 0 }, false, RECORD },
+	{ COLUMN_BODY, { 114, 3802, 25 }, true, PAGE },
+	{ COLUMN_KEY, { 3802 }, true, PAGE },
+	{ COLUMN_FOUND, { 0 }, false, PAGE },
+	{ COLUMN_BODY, { 17 }, true, BYTES },
+	{ COLUMN_HEADERS, { 114 }, true, BYTES },
+	{ COLUMN_CACHE, { 25 }, true, BYTES },
+	{ COLUMN_HEADERS, { 114 }, false, STREAM },
+	{ COLUMN_CACHE, { 25 }, false, STREAM },
+	{ COLUMN_POSITION, { 25 }, false, STREAM },
+	{ COLUMN_UNTIL, { 25 }, false, STREAM },
+	{ COLUMN_BODY, { 25 }, true, STREAM },
+	{ COLUMN_POSITION, { 25 }, true, STREAM },
 };
+
+static enum shape
+shape_of(const struct operation *op)
+{
+	if (op->stream)
+		return STREAM;
+	if (op->bytes)
+		return BYTES;
+	return op->paged ? PAGE : RECORD;
+}
 
 static bool
 wrong(struct check *c, const struct part *part, const char *what,
@@ -68,12 +98,12 @@ was_seen(struct check *c, const char *name)
 
 /* -1: no such column is read here; 0: not as this type; 1: yes. */
 static int
-is_readable(const char *name, Oid type, bool last, bool paged)
+is_readable(const char *name, Oid type, bool last, enum shape shape)
 {
 	int found = -1;
 
 	for (size_t i = 0; i < N_ELEMENTS(readable); i++) {
-		if (readable[i].last != last || readable[i].paged != paged ||
+		if (readable[i].last != last || readable[i].shape != shape ||
 		    strcmp(column_names[readable[i].column], name) != 0)
 			continue;
 		found = readable[i].types[0] == 0;
@@ -93,7 +123,7 @@ columns_are_right(
 
 	for (int i = 0; i < PQnfields(shape); i++) {
 		int readable_as = is_readable(
-		    PQfname(shape, i), PQftype(shape, i), last, op->paged);
+		    PQfname(shape, i), PQftype(shape, i), last, shape_of(op));
 
 		if (readable_as == 0)
 			return wrong(c, part,

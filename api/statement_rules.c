@@ -191,9 +191,9 @@ uses_request(const struct statement *s, char *why, size_t why_len)
 
 	if (op == NULL)
 		return true;
-	if (op->body_kind == BODY_FORM)
+	if (op->body_kind == BODY_FORM || op->body_kind == BODY_TEXT)
 		return rule_broken(
-		    why, why_len, s, "a form has no statement", NULL);
+		    why, why_len, s, "such a body has no statement", NULL);
 	if (op->body_kind == BODY_UPLOAD)
 		return upload_is_told(s, why, why_len);
 	if (op->body_kind != BODY_NONE && !uses(s->template, "body"))
@@ -201,6 +201,11 @@ uses_request(const struct statement *s, char *why, size_t why_len)
 	if (op->download && s->template->n_parts != 1)
 		return rule_broken(
 		    why, why_len, s, "a download has one part", NULL);
+	if (op->stream &&
+	    (s->template->n_parts != 2 || !uses(s->template, "position")))
+		return rule_broken(why, why_len, s,
+		    "a stream has two parts, the second from :position on",
+		    NULL);
 	if (op->if_match && !uses(s->template, "versions"))
 		return rule_broken(why, why_len, s, "never uses", "versions");
 	if (op->paged && !uses(s->template, "limit"))
@@ -229,6 +234,8 @@ has_columns(const struct statement *s, char *why, size_t why_len)
 
 	if (s->op == NULL || s->op->success == 204)
 		return true;
+	if (s->op->stream)
+		return answers(s, body | 1u << COLUMN_POSITION, why, why_len);
 	return answers(
 	    s, s->op->paged ? body | 1u << COLUMN_KEY : body, why, why_len);
 }

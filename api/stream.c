@@ -42,6 +42,7 @@ struct stream {
 };
 
 static void push(struct stream *s);
+static void break_off(struct stream *s);
 static void stand_by(struct stream *s);
 static void push_frame(struct stream *s, size_t len);
 static int drained(struct netbuf *nb);
@@ -94,6 +95,10 @@ push(struct stream *s)
 		stand_by(s);
 		return;
 	}
+	if (len == STREAM_BREAK) {
+		break_off(s);
+		return;
+	}
 	if (s->framing == BY_LENGTH) {
 		if (len > s->left)
 			len = s->left;
@@ -117,6 +122,15 @@ push(struct stream *s)
 	} else if (s->framing != BY_CHUNKS) {
 		finish(s);
 	}
+}
+
+static void
+break_off(struct stream *s)
+{
+	front_hold(s->c, NULL, NULL);
+	kore_connection_disconnect(s->c);
+	s->source.done(s->source.state);
+	free(s);
 }
 
 /* Kore closes a connection with CONN_CLOSE_EMPTY as soon as its queue is

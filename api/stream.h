@@ -15,6 +15,10 @@ struct stream;
 /* The next chunk is not there yet: stream_resume() will say when. */
 #define STREAM_WAIT SIZE_MAX
 
+/* There is no next chunk, though the body is not at its end: the connection
+ * is closed, so that a client does not take what it has for the whole. */
+#define STREAM_BREAK (SIZE_MAX - 1)
+
 /*
  * Where a stream's bytes come from. next gives the next chunk (borrowed
  * until it is called again or done is) and its length; 0 ends the stream, or

@@ -18,6 +18,10 @@ const char *const column_names[N_COLUMNS] = {
 	[COLUMN_WRITABLE] = "writable",
 	[COLUMN_TOUCHED] = "touched",
 	[COLUMN_FOUND] = "found",
+	[COLUMN_HEADERS] = "headers",
+	[COLUMN_CACHE] = "cache",
+	[COLUMN_POSITION] = "position",
+	[COLUMN_UNTIL] = "until",
 };
 
 /* What is read, and what of it is not yet in a piece. */

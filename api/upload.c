@@ -195,12 +195,21 @@ clean(struct exchange *x, struct upload *u, enum content is)
 	return NEXT;
 }
 
+/* A mapped file would stay on disk although its request has ended. What is
+ * under way to PostgreSQL was copied (storage.h). */
+static void
+close_body(struct upload *u)
+{
+	if (u->mapped > 0)
+		(void)munmap(u->bytes, u->mapped);
+	u->bytes = NULL;
+	u->mapped = 0;
+}
+
 static void
 upload_free(struct upload *u)
 {
 	db_drop(u->call);
-	if (u->mapped > 0)
-		(void)munmap(u->bytes, u->mapped);
 	give_turn(u);
 	free(u);
 }
@@ -226,6 +235,7 @@ upload_leave(struct exchange *x)
 		return;
 	x->upload = NULL;
 	u->x = NULL;
+	close_body(u);
 	if (x->call != NULL && x->call->state == DB_WAITING) {
 		u->call = x->call;
 		x->call = NULL;

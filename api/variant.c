@@ -115,6 +115,7 @@ type_of_body(const struct operation *op, const char *name)
 		return NULL;
 	case BODY_NONE:
 	case BODY_FORM:
+	case BODY_TEXT:
 		break;
 	}
 	return NULL;
@@ -136,6 +137,9 @@ type_of(const struct operation *op, const char *name, size_t sort)
 		return op->if_match ? "bigint[]" : NULL;
 	if (strcmp(name, "limit") == 0)
 		return op->paged ? "bigint" : NULL;
+	if (op->stream &&
+	    (strcmp(name, "position") == 0 || strcmp(name, "until") == 0))
+		return "text";
 	if (after > 0 && op->paged && sort < op->n_sorts &&
 	    after <= op->sorts[sort].n_types)
 		return op->sorts[sort].types[after - 1];
@@ -335,9 +339,8 @@ variant_make(const struct statement *statement, uint64_t fragments, size_t sort,
 
 	memset(out, 0, sizeof(*out));
 	out->serial = ++serial;
-	out->n_parts = t->n_parts;
 	for (size_t i = 0; i < t->n_parts; i++) {
-		struct part *part = &out->parts[i];
+		struct part *part = &out->parts[out->n_parts];
 
 		part->name = part_name(statement, i, fragments, sort, mem);
 		if (!make_part(statement, i, fragments, sort, mem, part)) {
@@ -353,6 +356,9 @@ variant_make(const struct statement *statement, uint64_t fragments, size_t sort,
 			    t->name, part->names[j]);
 			return false;
 		}
+		/* A part may stand in fragments whole: then it is not sent. */
+		if (part->sql[0] != '\0')
+			out->n_parts++;
 	}
 	return true;
 }

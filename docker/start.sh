@@ -1,6 +1,7 @@
 # The image's first program. "serve" starts Kore; "setup" applies migrations
-# and, the first time, makes a signing key; anything else is a verb of the gusp
-# command (migrate, key list, healthcheck ...).
+# and, the first time, makes a signing key; "tend" makes the ledger's key the
+# first time; anything else is a verb of the gusp command (migrate, key list,
+# healthcheck ...).
 set -eu
 
 # libpq ignores a passfile that others may read, and a mounted secret is what
@@ -22,6 +23,11 @@ setup)
         gusp key activate
     }
     exit 0
+    ;;
+tend)
+    [ -z "${GUSP_LEDGER_KEY:-}" ] || [ -f "${GUSP_LEDGER_KEY%%:*}" ] \
+        || gusp key ledger "$GUSP_LEDGER_ORIGIN" "$GUSP_LEDGER_KEY"
+    exec gusp "$@"
     ;;
 *) exec gusp "$@" ;;
 esac

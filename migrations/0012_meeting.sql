@@ -854,11 +854,13 @@ WHERE noun = 'issue' AND from_state = 'treated' AND to_state = 'resolved';
 ALTER TABLE issue
     ADD origin_meeting_id uuid,
     ADD origin_stop_n int,
+    -- What the reporter's device calls its photographs, which are filed later.
+    ADD photo_refs text[] NOT NULL DEFAULT '{}' CHECK (cardinality(photo_refs) <= 10),
     ADD FOREIGN KEY (programme_id, origin_meeting_id) REFERENCES meeting (programme_id, id);
 CREATE INDEX issue_origin ON issue (origin_meeting_id, origin_stop_n) WHERE origin_meeting_id IS NOT NULL;
 INSERT INTO field_group (noun, field, grp) VALUES
     ('issue', 'origin_meeting_id', 'public'),
-    ('issue', 'origin_stop_n', 'public');
+    ('issue', 'origin_stop_n', 'public'), ('issue', 'photo_refs', 'public');
 
 -- The meeting is one that the caller sees, and the stop one of its walk.
 CREATE FUNCTION check_issue_origin() RETURNS trigger
@@ -890,7 +892,7 @@ LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
     INSERT INTO gusp.issue AS i (id, programme_id, client_ref, title, description, personal_data_acknowledged,
         quartier_id, site_id, geometry, theme, category, component, severity, nature, origin_kind,
-        origin_meeting_id, origin_stop_n, occurred_at, visibility, recurrence_of_id, external_refs)
+        origin_meeting_id, origin_stop_n, occurred_at, visibility, recurrence_of_id, external_refs, photo_refs)
     SELECT base, gusp.caller_programme(), b.client_ref, b.title, b.description,
            coalesce((said ->> 'acknowledge_personal_data')::boolean, false),
            b.quartier_id, b.site_id, gusp.geometry_of(said -> 'geometry', '/geometry'),
@@ -899,7 +901,7 @@ BEGIN
                WHEN 'walk' THEN 'walk' ELSE CASE WHEN b.origin_meeting_id IS NOT NULL THEN 'meeting' END END, origin),
            b.origin_meeting_id, b.origin_stop_n,
            coalesce(b.occurred_at, now()), coalesce(b.visibility, 'partners'), b.recurrence_of_id,
-           coalesce(nullif(b.external_refs, 'null'), '[]')
+           coalesce(nullif(b.external_refs, 'null'), '[]'), coalesce(b.photo_refs, '{}')
     FROM jsonb_populate_record(NULL::gusp.issue, said - 'geometry') AS b
     RETURNING i.id, i.ref INTO create_issue.id, create_issue.ref;
 END $$;
@@ -1012,6 +1014,7 @@ SELECT i.id, i.programme_id, i.version, w.writable,
            'origin_kind', i.origin_kind,
            'origin_meeting_id', i.origin_meeting_id,
            'origin_stop_n', i.origin_stop_n,
+           'photo_refs', i.photo_refs,
            'reported_by_actor_id', i.reported_by_actor_id,
            'reported_institution_id', i.reported_institution_id,
            'personal_data_acknowledged', i.personal_data_acknowledged,

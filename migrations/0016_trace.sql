@@ -124,7 +124,9 @@ GRANT SELECT ON node TO gusp_member, gusp_auditor;
 
 -- What a record comes from and what came of it: the records on the way, from
 -- the nearest to the farthest, and how they are linked. A way ends at a record
--- that the caller does not see. NULL where it does not see the first.
+-- that the caller does not see; and at a meeting that decided on a record or
+-- heard it, whose other matters come neither from it nor to it. NULL where the
+-- caller does not see the first.
 CREATE FUNCTION trace(type text, id uuid) RETURNS jsonb
 LANGUAGE plpgsql STABLE AS $$
 BEGIN
@@ -134,18 +136,22 @@ BEGIN
         FROM gusp.node AS n
         WHERE n.type = $1 AND n.id = $2
     ), walk AS (
-        SELECT s.type, s.id, w.way, 0 AS depth
+        SELECT s.type, s.id, w.way, 0 AS depth, false AS ends
         FROM subject AS s, (VALUES ('up'), ('down')) AS w (way)
         UNION
-        SELECT n.type, n.id, w.way, w.depth + 1
+        SELECT n.type, n.id, w.way, w.depth + 1, e.ends
         FROM walk AS w
         CROSS JOIN LATERAL (
-            SELECT e.down_type AS type, e.down_id AS id FROM gusp.edge AS e WHERE w.way = 'down' AND e.up_id = w.id
+            SELECT e.down_type AS type, e.down_id AS id, e.relation IN ('decided_by', 'restituted_at') AS ends
+            FROM gusp.edge AS e WHERE w.way = 'down' AND e.up_id = w.id
             UNION
-            SELECT e.up_type, e.up_id FROM gusp.edge AS e WHERE w.way = 'up' AND e.down_id = w.id
+            SELECT e.up_type, e.up_id, false
+            FROM gusp.edge AS e
+            WHERE w.way = 'up' AND e.down_id = w.id
+              AND (w.depth = 0 OR e.relation NOT IN ('decided_by', 'restituted_at'))
         ) AS e
         JOIN gusp.node AS n ON n.type = e.type AND n.id = e.id
-        WHERE w.depth < 12
+        WHERE w.depth < 12 AND NOT w.ends
     ), nearest AS (
         SELECT w.way, w.type, w.id, min(w.depth) AS depth
         FROM walk AS w

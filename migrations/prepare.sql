@@ -48,8 +48,10 @@ CREATE EXTENSION IF NOT EXISTS pgcrypto WITH SCHEMA public;
 
 CREATE SCHEMA IF NOT EXISTS gusp AUTHORIZATION gusp_owner;
 CREATE SCHEMA IF NOT EXISTS auth AUTHORIZATION gusp_owner;
+CREATE SCHEMA IF NOT EXISTS ledger AUTHORIZATION gusp_owner;
 CREATE SCHEMA IF NOT EXISTS vault AUTHORIZATION gusp_owner;
-GRANT USAGE, CREATE ON SCHEMA gusp, auth, vault TO gusp_definer;
+CREATE SCHEMA IF NOT EXISTS past AUTHORIZATION gusp_owner;
+GRANT USAGE, CREATE ON SCHEMA gusp, auth, vault, ledger TO gusp_definer;
 
 -- What is said of a person is a parameter of a statement: whatever this server
 -- logs of statements, it logs no parameter of this role's.

@@ -105,7 +105,7 @@ run() {
     podman --runtime runc run -d --name "$one" --pull=never --network host \
         --ulimit nofile=8192:8192 --ulimit nproc=1024:1024 --read-only \
         --cap-drop=ALL --security-opt no-new-privileges --pids-limit 256 \
-        --tmpfs /tmp:rw,noexec,nosuid,nodev,size=64m,mode=1777 "$@" \
+        --tmpfs /tmp:rw,noexec,nosuid,nodev,size=96m,mode=1777 "$@" \
         2>&1 > /dev/null | { grep -v 'systemd connection' >&2 || true; }
 }
 

@@ -39,6 +39,7 @@ finish() {
     trap '' INT TERM HUP
     trap - EXIT
     api/tools/server.sh stop "$dir"
+    api/tools/tend.sh stop "$dir"
     api/tools/cluster.sh destroy "$cluster"
     exit "$status"
 }
@@ -47,6 +48,7 @@ trap 'exit 130' INT TERM HUP
 
 # What an earlier run that was killed has left.
 api/tools/server.sh stop "$dir"
+api/tools/tend.sh stop "$dir"
 api/tools/cluster.sh destroy "$cluster"
 rm -rf "$dir"
 mkdir -p "$dir/keys"
@@ -58,6 +60,9 @@ GUSP_TEST_DB_URL=$(api/tools/cluster.sh superuser "$cluster")
 export GUSP_DATABASE_URL GUSP_TEST_DB_URL GUSP_TEST_DIR=$dir
 export GUSP_KEY_DIR=$dir/keys
 api/tools/install.sh "$GUSP_TEST_DB_URL" || exit 1
+
+GUSP_LEDGER_VKEY=$(api/tools/tend.sh start "$dir" 9>&-) || exit 1
+export GUSP_LEDGER_VKEY
 
 # --- unit ------------------------------------------------------------------
 
@@ -107,6 +112,7 @@ if GUSP_TEST_BASE_URL=$(api/tools/server.sh start "$dir" 9>&-) \
     fi
 fi
 api/tools/server.sh stop "$dir"
+api/tools/tend.sh stop "$dir"
 if [ "$valgrind" = 1 ] && grep -hE -A 12 \
     '== (Invalid|Conditional|Use of|Syscall param|Mismatched|Source and)' \
     "$dir"/valgrind.*; then

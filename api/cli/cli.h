@@ -24,6 +24,10 @@ int client_run(int argc, char **argv);
 int key_run(int argc, char **argv);
 int healthcheck_run(int argc, char **argv);
 int statement_run(int argc, char **argv);
+int tend_run(int argc, char **argv);
+int witness_run(int argc, char **argv);
+int verify_run(int argc, char **argv);
+int restore_run(int argc, char **argv);
 
 /* Say how the verb named argv[0] is used; returns EXIT_MISUSED. */
 int usage(const char *verb);

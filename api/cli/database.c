@@ -7,6 +7,8 @@
 #include "cli.h"
 #include "database.h"
 
+#include "../log.h"
+
 #define PARAMETERS_MAX 16
 
 const char database_end[] = "";
@@ -56,8 +58,8 @@ tell_notice(void *arg, const PGresult *result)
 		(void)fputs(PQresultErrorMessage(result), stderr);
 }
 
-PGconn *
-database_open(const char *user)
+static PGconn *
+connect_as(const char *user)
 {
 	/* What stands after an expanded dbname overrides it (libpq 34.1). */
 	const char *const names[] = { "dbname", "application_name", "options",
@@ -69,13 +71,32 @@ database_open(const char *user)
 	if (passfile != NULL && *passfile != '\0')
 		setenv("PGPASSFILE", passfile, 1);
 
-	PGconn *conn = PQconnectdbParams(names, values, 1);
+	return PQconnectdbParams(names, values, 1);
+}
+
+PGconn *
+database_open(const char *user)
+{
+	PGconn *conn = connect_as(user);
 
 	if (PQstatus(conn) != CONNECTION_OK)
 		die("pas de connexion à la base : %s",
 		    "no connection to the database: %s", PQerrorMessage(conn));
 	PQsetNoticeReceiver(conn, tell_notice, NULL);
 	return conn;
+}
+
+PGconn *
+database_reach(const char *user)
+{
+	PGconn *conn = connect_as(user);
+
+	if (PQstatus(conn) == CONNECTION_OK)
+		return conn;
+	log_warning(
+	    "database_unreachable", LOG_STR("error", PQerrorMessage(conn)));
+	PQfinish(conn);
+	return NULL;
 }
 
 static void
@@ -117,40 +138,75 @@ explain(const PGresult *result)
 	    detail == NULL ? "" : detail);
 }
 
-PGresult *
-database_run(PGconn *conn, const char *sql, ...)
+static PGresult *
+execute(PGconn *conn, const char *sql, va_list arguments, int format)
 {
 	const char *values[PARAMETERS_MAX];
 	const char *value;
-	va_list arguments;
 	int n = 0;
 
-	va_start(arguments, sql);
 	while ((value = va_arg(arguments, const char *)) != DATABASE_END &&
 	       n < PARAMETERS_MAX)
 		values[n++] = value;
+	return PQexecParams(conn, sql, n, NULL, values, NULL, NULL, format);
+}
+
+static bool
+is_good(const PGresult *result)
+{
+	ExecStatusType status = PQresultStatus(result);
+
+	return status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
+}
+
+PGresult *
+database_run(PGconn *conn, const char *sql, ...)
+{
+	va_list arguments;
+	PGresult *result;
+
+	va_start(arguments, sql);
+	result = execute(conn, sql, arguments, 0);
 	va_end(arguments);
+	if (!is_good(result))
+		explain(result);
+	return result;
+}
 
-	PGresult *result =
-	    PQexecParams(conn, sql, n, NULL, values, NULL, NULL, 0);
-
-	switch (PQresultStatus(result)) {
-	case PGRES_COMMAND_OK:
-	case PGRES_TUPLES_OK:
+/* A refusal of PostgreSQL, logged; NULL. */
+static PGresult *
+try_result(PGresult *result)
+{
+	if (is_good(result))
 		return result;
-	case PGRES_EMPTY_QUERY:
-	case PGRES_COPY_OUT:
-	case PGRES_COPY_IN:
-	case PGRES_BAD_RESPONSE:
-	case PGRES_NONFATAL_ERROR:
-	case PGRES_FATAL_ERROR:
-	case PGRES_COPY_BOTH:
-	case PGRES_SINGLE_TUPLE:
-	case PGRES_PIPELINE_SYNC:
-	case PGRES_PIPELINE_ABORTED:
-		break;
-	}
-	explain(result);
+	log_warning(
+	    "database_refused", LOG_STR("error", PQresultErrorMessage(result)));
+	PQclear(result);
+	return NULL;
+}
+
+PGresult *
+database_try(PGconn *conn, const char *sql, ...)
+{
+	va_list arguments;
+	PGresult *result;
+
+	va_start(arguments, sql);
+	result = execute(conn, sql, arguments, 0);
+	va_end(arguments);
+	return try_result(result);
+}
+
+PGresult *
+database_try_bytes(PGconn *conn, const char *sql, ...)
+{
+	va_list arguments;
+	PGresult *result;
+
+	va_start(arguments, sql);
+	result = execute(conn, sql, arguments, 1);
+	va_end(arguments);
+	return try_result(result);
 }
 
 const char *

@@ -25,6 +25,14 @@ extern const char database_end[];
 /* The same, without a result. */
 #define database_do(...) PQclear(database_run(__VA_ARGS__))
 
+/*
+ * For what goes on when the database does not: the connection, or the result,
+ * is NULL, and the reason is logged. Bytes come in binary form.
+ */
+PGconn *database_reach(const char *user);
+PGresult *database_try(PGconn *conn, const char *sql, ...);
+PGresult *database_try_bytes(PGconn *conn, const char *sql, ...);
+
 /* A column of the first row; NULL if there is no row or it is null. */
 const char *database_value(const PGresult *result, int column);
 

@@ -1,5 +1,8 @@
 /*
- * gusp key: the keys that sign access tokens. The private half is a file of
+ * gusp key: the keys that sign access tokens, and, as files anywhere, those
+ * that sign the ledger (note_file.h).
+ *
+ * Of tokens: The private half is a file of
  * GUSP_KEY_DIR and nowhere else. A new key is published first, signs ten
  * minutes later (twice what verifiers may cache the set), retires when the
  * next one signs, and is revoked when its last token is over.
@@ -16,18 +19,24 @@
 
 #include "cli.h"
 #include "database.h"
+#include "note_file.h"
 
 #include "../jwk.h"
 
 #define N_ELEMENTS(a) (sizeof(a) / sizeof((a)[0]))
 
 #define PATH_LEN 4096
+#define KID_LEN  43 /* a thumbprint in base64url */
 
 static int new (char **arguments, int n);
 static int list(char **arguments, int n);
 static int activate(char **arguments, int n);
 static int retire(char **arguments, int n);
 static int end(char **arguments, int n);
+static int make_log(char **arguments, int n);
+static int make_witness(char **arguments, int n);
+static int show(char **arguments, int n);
+static int announce(char **arguments, int n);
 
 static const struct {
 	const char *name;
@@ -38,6 +47,10 @@ static const struct {
 	{ "activate", activate },
 	{ "retire", retire },
 	{ "revoke", end },
+	{ "ledger", make_log },
+	{ "witness", make_witness },
+	{ "show", show },
+	{ "announce", announce },
 };
 
 int
@@ -159,10 +172,12 @@ activate(char **arguments, int n)
 	char path[PATH_LEN];
 	PGresult *found;
 
+	/* One kid of sixty-four begins as an option does. */
 	for (int i = 0; i < n; i++) {
 		if (strcmp(arguments[i], "--now") == 0)
 			now = true;
-		else if (asked == NULL && arguments[i][0] != '-')
+		else if (asked == NULL && (arguments[i][0] != '-' ||
+		                              strlen(arguments[i]) == KID_LEN))
 			asked = arguments[i];
 		else
 			return EXIT_MISUSED;
@@ -266,5 +281,75 @@ end(char **arguments, int n)
 	if (unlink(path) == -1 && errno != ENOENT)
 		die("%s n'a pu être détruit : %s", "cannot destroy %s: %s",
 		    path, strerror(errno));
+	return EXIT_DONE;
+}
+
+/* --- the ledger's ------------------------------------------------------------
+ */
+
+static void
+print_vkey(const struct note_key *key)
+{
+	char vkey[NOTE_VKEY_MAX];
+
+	note_key_write(key, vkey);
+	printf("%s\n", vkey);
+}
+
+static int
+make_note_key(char **arguments, int n, enum note_kind kind)
+{
+	struct note_key key;
+
+	if (n != 2)
+		return EXIT_MISUSED;
+	note_file_make(arguments[1], arguments[0], kind, &key);
+	print_vkey(&key);
+	return EXIT_DONE;
+}
+
+static int
+make_log(char **arguments, int n)
+{
+	return make_note_key(arguments, n, NOTE_LOG);
+}
+
+static int
+make_witness(char **arguments, int n)
+{
+	return make_note_key(arguments, n, NOTE_WITNESS);
+}
+
+static int
+show(char **arguments, int n)
+{
+	struct note_secret secret;
+
+	if (n != 1)
+		return EXIT_MISUSED;
+	note_file_read(arguments[0], NOTE_ANY, &secret);
+	print_vkey(&secret.key);
+	return EXIT_DONE;
+}
+
+/* The first step of a rotation: the log itself says which key comes. */
+static int
+announce(char **arguments, int n)
+{
+	struct note_secret secret;
+	char vkey[NOTE_VKEY_MAX];
+	PGconn *conn;
+
+	if (n != 1)
+		return EXIT_MISUSED;
+	note_file_read(arguments[0], NOTE_LOG, &secret);
+	note_key_write(&secret.key, vkey);
+	conn = database_open("gusp_owner");
+	database_do(conn,
+	    "SELECT ledger.note_event('ledger.key', "
+	    "jsonb_build_object('key', $1::text))",
+	    vkey, DATABASE_END);
+	PQfinish(conn);
+	printf("%s\n", vkey);
 	return EXIT_DONE;
 }

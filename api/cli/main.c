@@ -38,9 +38,30 @@ static const struct verb {
 	    "              revoke ID",
 	    "gère les clients de l'API", "manages the clients of the API" },
 	{ "key", key_run,
-	    "new | list | activate [KID] [--now] | retire KID | revoke KID",
-	    "gère les clés qui signent les jetons",
-	    "manages the keys that sign tokens" },
+	    "new | list | activate [KID] [--now] | retire KID | revoke KID\n"
+	    "              ledger ORIGINE FICHIER | witness NOM FICHIER\n"
+	    "              show FICHIER | announce FICHIER",
+	    "gère les clés : celles des jetons, celle du registre, celle d'un "
+	    "témoin",
+	    "manages keys: those of tokens, the ledger's, a witness'" },
+	{ "tend", tend_run, "[--once | --adopt CHECKPOINT]",
+	    "intègre le registre et, avec sa clé, le signe",
+	    "integrates the ledger and, with its key, signs it" },
+	{ "witness", witness_run,
+	    "add VKEY [--institution ID] | list | end VKEY",
+	    "gère qui cosigne le registre", "manages who cosigns the ledger" },
+	{ "verify", verify_run,
+	    "(--url URL | --offline) --dir RÉPERTOIRE (--key VKEY | "
+	    "--policy FICHIER)\n"
+	    "              [--token-file FICHIER | --client ID --secret-file "
+	    "FICHIER]\n"
+	    "              [--report FICHIER] [--min-size N] [--max-age S]\n"
+	    "              [--institution ID] [--cosign CLÉ]",
+	    "tire le registre et le vérifie ; 0 conforme, 1 faux, 3 non jugé",
+	    "pulls the ledger and verifies it; 0 good, 1 wrong, 3 not judged" },
+	{ "restore", restore_run, "FEUILLES",
+	    "remet la fin perdue du registre, d'après un miroir",
+	    "puts back the lost tail of the ledger, from a mirror" },
 	{ "statement", statement_run, "METHODE CHEMIN [CLE] | NOM",
 	    "montre le SQL d'une requête, tel qu'il est préparé",
 	    "shows the SQL of a request, as it is prepared" },

@@ -60,6 +60,36 @@ SELECT body, version AS etag, '/v1/comments/' || id AS location
 FROM comment_read
 WHERE id = created();
 
+-- evaluation_comment_list
+SELECT true AS found
+FROM evaluation
+WHERE id = :id;
+SELECT r.body, jsonb_build_array(r.created_at, r.id) AS key
+FROM comment_read AS r
+WHERE r.target_id = :id
+  AND r.noun = 'evaluation'
+  --? updated_since
+  AND r.updated_at >= :updated_since
+  --? cursor
+  AND (r.created_at, r.id) > (:after_1, :after_2)
+  --?
+ORDER BY r.created_at, r.id
+LIMIT :limit;
+
+-- evaluation_comment_create
+SELECT true AS found
+FROM evaluation
+WHERE id = :id;
+INSERT INTO comment (programme_id, noun, target_id, text, visibility, personal_data_acknowledged, reply_to_id)
+SELECT caller_programme(), 'evaluation', e.id, :body ->> 'text', coalesce(:body ->> 'visibility', 'partners'),
+       coalesce((:body ->> 'acknowledge_personal_data')::boolean, false), (:body ->> 'reply_to_id')::uuid
+FROM evaluation AS e
+WHERE e.id = :id
+RETURNING created(id);
+SELECT body, version AS etag, '/v1/comments/' || id AS location
+FROM comment_read
+WHERE id = created();
+
 -- comment_read
 SELECT body, version AS etag, writable
 FROM comment_read

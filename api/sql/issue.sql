@@ -160,7 +160,7 @@ WITH changed AS (
     UPDATE issue AS i
     SET (title, description, personal_data_acknowledged, quartier_id, site_id, geometry, theme, category,
          component, severity, nature, origin_kind, origin_meeting_id, origin_stop_n, occurred_at, visibility,
-         recurrence_of_id, external_refs, public_note) = (
+         recurrence_of_id, external_refs, photo_refs, public_note) = (
         SELECT b.title, b.description,
                coalesce((:body ->> 'acknowledge_personal_data')::boolean, i.personal_data_acknowledged),
                b.quartier_id, b.site_id,
@@ -168,7 +168,7 @@ WITH changed AS (
                     ELSE i.geometry END,
                b.theme, b.category, b.component, b.severity, b.nature, b.origin_kind,
                b.origin_meeting_id, b.origin_stop_n, b.occurred_at, b.visibility, b.recurrence_of_id,
-               coalesce(nullif(b.external_refs, 'null'), '[]'), b.public_note
+               coalesce(nullif(b.external_refs, 'null'), '[]'), coalesce(b.photo_refs, '{}'), b.public_note
         FROM jsonb_populate_record(i, patched(to_jsonb(i), :body - 'geometry')) AS b)
     WHERE i.id = :id
       AND i.edited_by && pens()

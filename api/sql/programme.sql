@@ -80,3 +80,8 @@ WHERE e.subject_id = :id
   --?
 ORDER BY e.seq
 LIMIT :limit;
+
+-- programme_template
+SELECT programme_template(id) AS body, version AS etag
+FROM programme_read
+WHERE id = :id;

@@ -29,3 +29,18 @@ WHERE t.body IS NOT NULL;
 SELECT t.body
 FROM trace('document', :id) AS t (body)
 WHERE t.body IS NOT NULL;
+
+-- action_sheet_trace
+SELECT t.body
+FROM trace('action_sheet', :id) AS t (body)
+WHERE t.body IS NOT NULL;
+
+-- commitment_trace
+SELECT t.body
+FROM trace('commitment', :id) AS t (body)
+WHERE t.body IS NOT NULL;
+
+-- convention_trace
+SELECT t.body
+FROM trace('convention', :id) AS t (body)
+WHERE t.body IS NOT NULL;

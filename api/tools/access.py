@@ -4,8 +4,9 @@
     access.py --every-scope BASE_URL FILE   the same; the role alone refuses
     access.py --print FILE                  show the tokens
 
-FILE (mode 0600) keeps {"base_url", "clients": {name: {client_id,
-client_secret, role}}, "tokens": {name: token}}. A name is a role; a second
+FILE (mode 0600) keeps {"base_url", "ledger_key", "clients": {name: {client_id,
+client_secret, role}}, "tokens": {name: token}}; ledger_key, the verifier key
+of the ledger, is that of GUSP_LEDGER_VKEY, if set. A name is a role; a second
 membership of the same role is role_b, and so on.
 
 The memberships are those of the table gusp_demo.member (tests/data/demo.sql),
@@ -111,6 +112,8 @@ def make(base_url, path, every_scope):
     except FileNotFoundError:
         clients = {}
     access = {"base_url": base_url, "clients": {}, "tokens": {}}
+    if os.environ.get("GUSP_LEDGER_VKEY"):
+        access["ledger_key"] = os.environ["GUSP_LEDGER_VKEY"]
     for name, (role, membership) in members().items():
         client = clients.get(name)
         token = client and token_for(base_url, client)

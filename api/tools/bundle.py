@@ -18,6 +18,10 @@ whoever reads it:
   x-like    in a schema of components: name, or list of names, of schemas
             whose properties and required it takes over before its own, and
             the other keywords it does not say itself.
+  x-leaf    true on what writes a record kept in the ledger: the headers that name
+            the leaf it made. Stays in the document.
+  x-also    operationId of a GET that answers instead where its media type is
+            asked for and this one's is not; written into the 200. Stays.
   errors    every operation names the refusals it can meet.
   lists     query parameters of type array get style: form, explode: false.
   tags      an operation without tags gets the stem of its file.
@@ -293,6 +297,24 @@ def expand_answer(bundle, path, operation, method):
         responses["304"] = {"$ref": "#/components/responses/not_modified"}
 
 
+def expand_leaf(operation):
+    """What a write of a kept noun says of the leaf that it made."""
+    for status, response in operation["responses"].items():
+        if status.startswith("2"):
+            response.setdefault("headers", {}).update({
+                "Ledger-Event": header("ledger_event"),
+                "Ledger-Leaf-Hash": header("ledger_leaf_hash")})
+
+
+def expand_also(bundle, path, operation):
+    """The answer of the operation that x-also names is one of this one's."""
+    others = [item["get"] for item in bundle.document["paths"].values() if "get" in item]
+    other = next((o for o in others if o.get("operationId") == operation["x-also"]), None)
+    if other is None:
+        bundle.refuse(path, f"x-also: no GET '{operation['x-also']}'")
+    operation["responses"]["200"]["content"].update(copied(other["responses"]["200"]["content"]))
+
+
 def resolve(bundle, path, node):
     if "$ref" not in node:
         return node
@@ -360,6 +382,10 @@ def expand_operation(bundle, url, method, operation, shared):
         expand_page(bundle, path, operation)
     if "x-answer" in operation:
         expand_answer(bundle, path, operation, method)
+    if operation.get("x-leaf"):
+        expand_leaf(operation)
+    if "x-also" in operation:
+        expand_also(bundle, path, operation)
     taken = expand_parameters(bundle, path, operation, shared)
     responses = operation.setdefault("responses", {})
     if not any(status.startswith("2") for status in responses):

@@ -19,6 +19,7 @@ FORMATS = {
     "insee": "13999",
     "date": "2024-05-21",
     "date-time": "2024-05-21T09:30:00.000Z",
+    "day-or-instant": "2024-05-21",
 }
 RING = [[5.0970, 43.6400], [5.0976, 43.6400], [5.0976, 43.6404], [5.0970, 43.6404], [5.0970, 43.6400]]
 GEOMETRIES = {
@@ -71,7 +72,8 @@ def uuid_of(name):
 
 
 def is_json(media_type):
-    return "json" in media_type and "ndjson" not in media_type and "json-seq" not in media_type
+    return "json" in media_type and not any(
+        lines in media_type for lines in ("jsonl", "ndjson", "json-seq"))
 
 
 class Examples:

@@ -2,7 +2,8 @@
 # make run: the API on a private database with the demonstration programme.
 #
 # Everything it keeps stands in .run/: the cluster (pg), the signing keys, the
-# clients' secrets and tokens (access.json). A second run finds it all and only
+# ledger's key and state (ledger.pem), the clients' secrets and tokens
+# (access.json). A second run finds it all and only
 # starts. Ctrl-C stops the server and the cluster; nothing is left running.
 #
 #     GUSP_DATABASE_URL  another database than the private cluster. A URL that
@@ -32,6 +33,7 @@ flock -n 9 || {
 
 cluster() { api/tools/cluster.sh "$@" 9>&-; }
 server() { api/tools/server.sh "$@" 9>&-; }
+tend() { api/tools/tend.sh "$@" 9>&-; }
 sql() { psql -X -q -v ON_ERROR_STOP=1 "$@"; }
 
 private=
@@ -40,6 +42,7 @@ finish() {
     trap '' INT TERM HUP
     trap - EXIT
     server stop "$run"
+    tend stop "$run"
     [ -z "$private" ] || cluster stop "$run/pg"
     exit "$status"
 }
@@ -71,8 +74,11 @@ api/tools/install.sh "$superuser"
 
 # --- the server, and a token for each role ---------------------------------
 
-# A server that outlived a killed run is in the way.
+# What outlived a killed run is in the way.
 server stop "$run"
+tend stop "$run"
+GUSP_LEDGER_VKEY=$(tend start "$run")
+export GUSP_LEDGER_VKEY
 base=$(server start "$run")
 access=()
 if [ -n "$superuser" ]; then
@@ -85,6 +91,7 @@ printf '\nAPI         %s\n' "$base"
 printf 'pages       %s/docs\n' "$base"
 printf 'contrat     %s/openapi.json\n' "$base"
 printf 'journal     %s\n' "${run#"$root/"}/api.log"
+printf 'registre    %s\n' "$GUSP_LEDGER_VKEY"
 if [ ${#access[@]} -gt 0 ]; then
     printf 'accès       %s (clients, secrets, jetons)\n\n' \
         "${run#"$root/"}/access.json"
@@ -96,6 +103,8 @@ printf '\nCtrl-C arrête tout.\n'
 while pid=$(server pid "$run") && [ -n "$pid" ]; do
     sleep 1 9>&- &
     wait $! || true
+    # It ends by itself only for a reason that its log tells.
+    tend pid "$run" > /dev/null || tend start "$run" > /dev/null
 done
 echo "the server ended by itself; its log ends:" >&2
 tail -n 20 "$run/api.log" >&2

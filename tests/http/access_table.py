@@ -33,6 +33,7 @@ programme_create      role         role         role         role         role  
 programme_read        200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    - 200 -      401
 programme_update      200 - 404    role         role         role         403 - 404    200 - 404    role         role         401
 programme_transition  200 - 404    role         role         role         403 - 404    200 - 404    role         - 200 -      401
+programme_template    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    role         401
 programme_history     200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    - 200 -      401
 
 member_list           200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    200 - 404    - 200 -      401
@@ -177,6 +178,94 @@ document_update       200 200 404  200 403 404  200 403 404  200 403 404  - 403 
 document_transition   200 200 404  200 403 404  200 403 404  200 403 404  - 403 404    200 403 404  role         role         401
 document_history      200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
 
+commitment_list       200          200          200          200          200          200          200          role         401
+commitment_create     201 201 422  201 403 422  201 403 422  201 403 422  403 403 422  201 201 422  role         role         401
+commitment_read       200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+commitment_update     200 403 404  200 403 404  200 403 404  200 403 404  - 403 404    200 403 404  role         role         401
+commitment_transition  200 403 404  200 403 404  200 403 404  200 403 404  - 403 404   200 403 404  role         role         401
+commitment_correct    200 403 404  200 403 404  200 403 404  200 403 404  role         role         role         role         401
+commitment_history    200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+commitment_cost_read  200 200 404  200 404 404  200 404 404  200 200 404  - 404 404    200 404 404  - 200 404    role         401
+commitment_cost_update  200 403 404  200 404 404  200 404 404  200 403 404  - 404 404  200 404 404  role         role         401
+commitment_note_read  200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  role         role         401
+commitment_note_update  200 200 404  200 200 404  200 200 404  200 200 404  - 200 404  200 200 404  role         role         401
+
+evidence_list         200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+evidence_create       201 403 404  201 403 404  201 403 404  201 403 404  role         role         role         role         401
+evidence_read         200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+evidence_transition   200 403 404  200 403 404  200 403 404  200 403 404  role         role         role         role         401
+
+commitment_trace      200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+
+action_plan_list      200          200          200          200          200          200          200          role         401
+action_plan_create    201          role         role         role         403          201          role         role         401
+action_plan_read      200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+action_plan_update    200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+action_plan_transition  200 - 404  role         role         role         - 403 404    200 - 404    role         role         401
+action_plan_history   200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+
+action_sheet_list     200          200          200          200          200          200          200          role         401
+action_sheet_create   201 201 422  role         role         role         403 403 422  201 201 422  role         role         401
+action_sheet_read     200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    200 - 404    - 200 404    role         401
+action_sheet_update   200 - 404    200 403 404  200 403 404  200 403 404  - 403 404    200 - 404    role         role         401
+action_sheet_transition  200 - 404  role        role         role         - 403 404    200 - 404    role         role         401
+action_sheet_history  200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    200 - 404    - 200 404    role         401
+action_sheet_trace    200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    200 - 404    - 200 404    role         401
+action_sheet_cost_read  200 - 404  200 404 404  200 404 404  200 200 404  - 404 404    404 - 404    - 200 404    role         401
+action_sheet_cost_update  200 - 404  200 404 404  200 404 404  200 403 404  role        role        role         role         401
+
+evaluation_list       200          200          200          200          200          200          200          role         401
+evaluation_create     201 - 422    role         role         role         403 - 422    201 - 422    role         role         401
+evaluation_read       200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+evaluation_update     200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+evaluation_transition  200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+evaluation_history    200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+evaluation_comment_list  200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+evaluation_comment_create  201 - 404    - 201 404    - 201 404    - 201 404    - 201 404    201 - 404    role         role         401
+
+lesson_list           200          200          200          200          200          200          200          role         401
+lesson_create         201          role         role         role         403          201          role         role         401
+lesson_read           200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+lesson_update         200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+lesson_transition     200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+lesson_history        200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+
+objective_outcome_list  200          200          200          200          200          200          200          role         401
+objective_outcome_create  201 - 422    role         role         role         403 - 422    201 - 422    role         role         401
+objective_outcome_read  200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+objective_outcome_update  200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+objective_outcome_transition  200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+objective_outcome_history  200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+
+capitalisation_sheet_list  200          200          200          200          200          200          200          role         401
+capitalisation_sheet_create  201          role         role         role         403          201          role         role         401
+capitalisation_sheet_read  200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+capitalisation_sheet_update  200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+capitalisation_sheet_transition  200 - 404    role         role         role         - 403 404    200 - 404    role         role         401
+capitalisation_sheet_history  200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+capitalisation_sheet_markdown  200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+capitalisation_sheet_html  200 - 404    - 200 404    - 200 404    - 200 404    - 200 404    200 - 404    - 200 404    role         401
+
+convention_list       200          200          200          200          200          200          200          role         401
+convention_create     201 201 422  role         role         role         role         role         role         role         401
+convention_read       200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+convention_update     200 - 404    role         role         role         role         role         role         role         401
+convention_transition  200 - 404   role         role         role         role         role         role         role         401
+convention_amend      201 - 404    role         role         role         role         role         role         role         401
+convention_bundle     200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+convention_history    200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+convention_trace      200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+
+signature_list        200 - 404    200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+signature_create      201 403 404  201 403 404  201 403 404  201 403 404  role         role         role         role         401
+signature_read        200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+signature_transition  403 403 404  200 403 404  200 403 404  200 403 404  role         role         role         role         401
+
+revision_list         200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+revision_create       201 403 404  201 403 404  201 403 404  201 403 404  role         role         role         role         401
+revision_read         200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    - 200 404    - 200 404    role         401
+revision_transition   200 403 404  200 403 404  200 403 404  200 403 404  role         role         role         role         401
+
 contribution_list     200          200          200          200          200          200          200          role         401
 contribution_map      200          200          200          200          200          200          200          role         401
 contribution_create   201 201 422  role         201 - 422    role         403 403 422  201 201 422  role         role         401
@@ -223,6 +312,21 @@ privacy_export        200 200 404  role         200 - 404    role         role  
 privacy_erase         200 200 404  role         200 - 404    role         role         role         role         role         401
 privacy_search        200          role         200          role         role         role         role         role         401
 privacy_register      200          role         role         role         role         role         role         role         401
+
+ledger_checkpoint     200          200          200          200          200          200          200          role         401
+ledger_checkpoint_of  200          200          200          200          200          200          200          role         401
+ledger_entries        200          200          200          200          200          200          200          role         401
+ledger_openings       200          200          200          200          200          200          200          role         401
+ledger_inclusion      200          200          200          200          200          200          200          role         401
+ledger_consistency    200          200          200          200          200          200          200          role         401
+ledger_tile_2         200          200          200          200          200          200          200          role         401
+ledger_proof          200          200          200          200          200          200          200          role         401
+ledger_tile           404          404          404          404          404          404          404          role         401
+ledger_tile_3         404          404          404          404          404          404          404          role         401
+ledger_tile_4         404          404          404          404          404          404          404          role         401
+commitment_leaves     200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+ledger_history        200 200 404  200 200 404  200 200 404  200 200 404  - 200 404    200 200 404  - 200 404    role         401
+ledger_cosign         204          204          204          204          204          204          role         role         401
 """
 
 # Open to everybody, with the same answer for each role and for nobody. The

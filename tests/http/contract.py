@@ -161,7 +161,7 @@ class Contract:
             f"{where}: {full or 'no media type'}, declared: {list(content)}"
         schema = declared_as.get("schema")
         if schema is None or "json" not in media_type \
-                or "ndjson" in media_type or "json-seq" in media_type:
+                or any(lines in media_type for lines in ("jsonl", "ndjson", "json-seq")):
             return
         self._validate(schema, answer.json, where)
 

@@ -14,7 +14,7 @@ A step's callers are named by what they are to the issue:
 """
 
 STATES = ("submitted", "qualified", "assigned", "accepted", "planned", "in_progress", "on_hold",
-          "treated", "resolved", "duplicate", "no_action", "withdrawn")
+          "treated", "resolved", "escalated", "duplicate", "no_action", "withdrawn")
 
 # The stage a record is in: its state, and for a pause where it goes back to.
 STAGES = tuple(s for s in STATES if s != "on_hold") + (
@@ -45,6 +45,9 @@ STEPS = {
     ("treated", "resolved"): {"verifier"},
     ("treated", "in_progress"): {"city", "association", "submitter"},
     ("resolved", "assigned"): {"city", "association"},
+    **{(at, "escalated"): {"city"}
+       for at in ("qualified", "assigned", "accepted", "planned", "in_progress", "on_hold:accepted",
+                  "on_hold:planned", "on_hold:in_progress")},
 }
 
 WRITERS = {"city", "bailleur", "association", "institution"}

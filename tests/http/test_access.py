@@ -7,6 +7,7 @@ import uuid
 
 import pytest
 
+import ledger
 from access_table import PUBLIC, ROLES, TABLE
 from world import JPEG, World, claims, in_days, mark, unique
 
@@ -14,6 +15,7 @@ RELATIONS = ("own", "other", "hidden")
 RESTRICTED = ("bailleur", "association")
 COLLECTORS = ("city", "association", "mandated")
 REPORTERS = ("city", "bailleur", "bailleur_b", "association", "institution", "mandated")
+OWNERS = ("city", "bailleur", "bailleur_b", "association", "institution")
 BEFORE_THE_ROW = ("role", "401")
 
 # What refuses is told by its code: the contract's roles, or the row's rights.
@@ -189,6 +191,200 @@ def documents(s, role):
     return seen(own, [s.document["bailleur_b"]], hidden)
 
 
+def commitments(s, role):
+    """Its own, accepted and not; what another promised; drafts, what is
+    elsewhere and what is far."""
+    own = [found[role] for found in (s.accepted, s.draft) if role in found]
+    hidden = [url for name, url in s.draft.items() if name != role] + [s.elsewhere_commitment]
+    if role in RESTRICTED:
+        hidden.append(s.far_commitment)
+    return seen(own, [s.accepted["bailleur_b"]], hidden)
+
+
+def promised(s, role):
+    """Those that are no drafts: what is done about a promise."""
+    found = commitments(s, role)
+    found["own"] = [url for url in found["own"] if url in s.accepted.values()]
+    return found
+
+
+def fresh_drafts(s, role):
+    found = commitments(s, role)
+    if role in s.draft:
+        found["own"] = [drafted(s.world, role)]
+    return found
+
+
+def drafted(w, name):
+    """A facilitator drafts for somebody else."""
+    return w.commitment(name, **({"owner_actor_id": w.actor["bailleur_b"]} if name == "mandated" else {})).url
+
+
+def below(make, found):
+    """Something new below commitments that another may find."""
+    def made(s, role):
+        urls = found(s, role)
+        owner = {url: name for name, url in s.accepted.items()}
+        owner |= {s.elsewhere_commitment: None, getattr(s, "far_commitment", None): "city"}
+        return {relation: [make(s, url, owner[url]) for url in urls[relation] if url in owner] for relation in urls}
+
+    return made
+
+
+def evidences(s, role):
+    found = below(lambda s, url, name: (s.world if name else s.elsewhere).evidence(
+        types.SimpleNamespace(url=url), by=name or "city").url, promised)(s, role)
+    if role in ("bailleur", "association", "facilitator", "mandated"):
+        found["hidden"].append(s.invoice)
+    return found
+
+
+def revisions(s, role):
+    def asked(s, url, name):
+        w = s.world if name else s.elsewhere
+        client = w.clients[name or "city"]
+        for old in client.get(url + "/revisions").items:
+            if old["status"] == "requested":
+                return f"/v1/revisions/{old['id']}"
+        return w.revision(types.SimpleNamespace(url=url), by=name or "city").url
+
+    return below(asked, promised)(s, role)
+
+
+def keeps_plans(role):
+    return role in ("city", "mandated")
+
+
+def plans(s, role):
+    """The city's and a mandate's; for others what is adopted, and for
+    partners drafts too."""
+    drafts = [s.draft_plan]
+    if keeps_plans(role):
+        return seen(own=drafts + [s.plan], hidden=[s.elsewhere_plan])
+    if role in ("association", "auditor"):
+        return seen(other=[s.plan], hidden=drafts + [s.elsewhere_plan])
+    return seen(other=drafts + [s.plan], hidden=[s.elsewhere_plan])
+
+
+def fresh_plans(s, role):
+    found = plans(s, role)
+    found["own" if keeps_plans(role) else "other"] = [s.world.action_plan().url] \
+        if role not in ("association", "auditor") else [s.plan]
+    return found
+
+
+def sheets(s, role):
+    """Those that it pilots or keeps; what others pilot; drafts."""
+    drafts = [s.draft_sheet]
+    if keeps_plans(role):
+        return seen(own=drafts + [s.sheet["bailleur_b"]], hidden=[s.elsewhere_sheet])
+    own = [s.sheet[role]] if role in s.sheet else []
+    if role in ("association", "auditor"):
+        return seen(own, [s.sheet["bailleur_b"]], drafts + [s.elsewhere_sheet])
+    return seen(own, drafts + [s.sheet["bailleur_b"]], [s.elsewhere_sheet])
+
+
+def fresh_sheets(s, role):
+    found = sheets(s, role)
+    if keeps_plans(role):
+        found["own"] = [s.world.action_sheet().url]
+    return found
+
+
+SIGNATORIES = ("bailleur", "association", "institution")
+
+
+def conventions(s, role):
+    """Those that it is a party to, the city's all of them; another one that is
+    in force; those that are not, and drafts."""
+    if role == "city":
+        return seen(own=[s.draft_convention, s.convention.url, *s.opened.values()], hidden=[s.elsewhere_convention.url])
+    open_to_others = [url for name, url in s.opened.items() if name != role]
+    hidden = [s.draft_convention, s.elsewhere_convention.url]
+    if role == "auditor":
+        return seen(other=[s.convention.url, *open_to_others], hidden=hidden)
+    return seen([s.opened[role]] if role in s.opened else (), [s.convention.url], hidden + open_to_others)
+
+
+def fresh_conventions(s, role):
+    return {**conventions(s, role), "own": [s.world.convention().url]}
+
+
+def amendable_conventions(s, role):
+    return {**conventions(s, role), "own": [s.convention.url]}
+
+
+def new_signatures(s, role):
+    """Of a convention that it is a party to, and of one that it is none to."""
+    w = s.world
+    own = w.opened_convention(parties=w.parties(*dict.fromkeys(("city", role))))
+    other = w.opened_convention(parties=w.parties("bailleur_b")) if role == "city" else s.convention
+    return seen(*([(at.url + "/signatures", w.signature_body(at))] for at in (own, other, s.elsewhere_convention)))
+
+
+def filed(s, name):
+    """A signature of an institution, of a convention that another is still to
+    sign; but for the city's own, the city filed it."""
+    w = s.world
+    made = w.opened_convention(parties=w.parties(name, "bailleur_b" if name == "city" else "city"))
+    return w.sign(made, "city", **({} if name == "city" else {"actor_id": w.actor[name], "document_id": w.document().id})).url
+
+
+def signatures(s, role):
+    """Its own, and another's that it sees; in a convention that is not for it."""
+    other = "/v1/signatures/" + s.world.city.get(s.convention.url + "/signatures").items[0]["id"]
+    hidden = [s.elsewhere_signature]
+    if role not in ("city", "auditor"):
+        hidden.append(filed(s, "bailleur_b"))
+    return seen([filed(s, role)] if role in (*SIGNATORIES, "city") else (),
+                [other] if role != "city" else [filed(s, "bailleur_b")], hidden)
+
+
+def sheet_costs(s, role):
+    return {k: [u + "/cost" for u in v] for k, v in sheets(s, role).items()}
+
+
+def changed(noun):
+    """A change of a record of a noun."""
+    if noun not in CHANGES:
+        return {"present_count": 5}
+    return {CHANGES[noun]: 7 if noun.endswith("_cost") else unique()}
+
+
+def evaluations(s, role):
+    """The city's and a mandate's; for others those past their draft."""
+    if keeps_plans(role):
+        return seen(own=[s.evaluation, s.contradictory], hidden=[s.elsewhere_evaluation])
+    return seen(other=[s.contradictory], hidden=[s.evaluation, s.elsewhere_evaluation])
+
+
+def fresh_evaluations(s, role):
+    found = evaluations(s, role)
+    if keeps_plans(role):
+        found["own"] = [s.world.evaluation().url]
+    return found
+
+
+def kept(noun):
+    """What the city and a mandate keep and everybody reads."""
+    def found(s, role):
+        mine, elsewhere = [s.kept[noun]], [s.elsewhere_kept[noun]]
+        return seen(own=mine, hidden=elsewhere) if keeps_plans(role) else seen(other=mine, hidden=elsewhere)
+
+    return found
+
+
+def fresh_capitalisation_sheets(s, role):
+    found = kept("capitalisation_sheet")(s, role)
+    if keeps_plans(role):
+        found["own"] = [s.world.capitalisation_sheet().url]
+    return found
+
+
+def beside(part):
+    return lambda s, role: {k: [u + "/" + part for u in v] for k, v in commitments(s, role).items()}
+
+
 def reporters(s, role):
     """Pseudonyms: the city's are the programme's, an association's those that it collected."""
     inside = [s.internal_reporter[name] for name in s.internal_reporter if name != role]
@@ -335,6 +531,11 @@ COUNTED = ("city", "bailleur", "association", "institution")
 
 
 OBJECTS = {
+    "commitment": commitments, "commitment_cost": beside("cost"), "commitment_note": beside("note"),
+    "evidence": evidences, "revision": revisions,
+    "evaluation": evaluations, **{noun: kept(noun) for noun in ("lesson", "objective_outcome", "capitalisation_sheet")},
+    "action_plan": plans, "action_sheet": sheets, "action_sheet_cost": sheet_costs,
+    "convention": conventions, "signature": signatures,
     "privacy": reporters, "reporter": reporters,
     "meeting": meetings, "meeting_series": series, "invitation": invitations, "attendance": attendances,
     "agenda_point": agenda_points, "decision": decisions,
@@ -358,14 +559,34 @@ LISTS = {
     "answer_due_rate": lambda s, role: seen(own=["/v1/answers-due/rate"]),
     "finding_list": lambda s, role: {k: [u + "/findings" for u in v] for k, v in diagnoses(s, role).items()},
     "comment_list": lambda s, role: {k: [u + "/comments" for u in v] for k, v in issues(s, role).items()},
+    "evaluation_comment_list": lambda s, role: {k: [u + "/comments" for u in v] for k, v in evaluations(s, role).items()},
+    "signature_list": lambda s, role: {k: [u + "/signatures" for u in v] for k, v in conventions(s, role).items()},
+    "evidence_list": beside("evidence"),
+    "revision_list": beside("revisions"),
     **{f"{noun}_list": lambda s, role, below=below: {k: [u + below for u in v] for k, v in meetings(s, role).items()}
        for noun, below in (("meeting_comment", "/comments"), ("invitation", "/invitations"), ("attendance", "/attendance"),
                            ("agenda_point", "/agenda-points"), ("decision", "/decisions"))},
+    "ledger_history": lambda s, role: {
+        k: ["/v1/ledger/histories/issue/" + u.rsplit("/", 1)[1] for u in v] for k, v in issues(s, role).items()},
+    "commitment_leaves": lambda s, role: {k: [u + "/leaves" for u in v] for k, v in commitments(s, role).items()},
+    **{f"ledger_{name}": lambda s, role, path=path: seen(own=[path.format(**ledger.some(s.world.city))])
+       for name, path in (("checkpoint", "/v1/ledger/checkpoint"),
+                          ("checkpoint_of", "/v1/ledger/checkpoint/{size}"), ("entries", "/v1/ledger/entries"),
+                          ("openings", "/v1/ledger/openings"), ("inclusion", "/v1/ledger/proof/inclusion?index=0"),
+                          ("consistency", "/v1/ledger/proof/consistency?from=0&to={size}"),
+                          ("tile", "/v1/ledger/tile/0/999"), ("tile_2", "/v1/ledger/tile/0/000.p/1"),
+                          ("tile_3", "/v1/ledger/tile/0/x999/000.p/1"),
+                          ("tile_4", "/v1/ledger/tile/0/x999/x000/000.p/1"),
+                          ("proof", "/v1/events/{event}/tlog-proof"))},
     "privacy_register": lambda s, role: seen(own=["/v1/privacy/register"]),
 }
 
 # What a change changes, and where a transition leads and how it is undone.
 CHANGES = {
+    "evaluation": "grid_version", "lesson": "text", "objective_outcome": "obtained", "capitalisation_sheet": "title",
+    "convention": "title",
+    "action_plan": "title", "action_sheet": "method", "action_sheet_cost": "planned_cents",
+    "commitment": "public_note", "commitment_cost": "planned_cents", "commitment_note": "internal_note",
     "actor": "service_type", "comment": "text", "contact": "function", "context": "text", "contribution": "text",
     "diagnosis": "version_label", "document": "title", "finding": "statement",
     "funding": "note",
@@ -373,11 +594,17 @@ CHANGES = {
     "issue": "description", "member": "mandate_ref", "objective": "text", "programme": "method", "quartier": "name",
     "reporter": "name", "rule": "source", "site": "name", "term": "label_fr",
 }
-MOVES = {"programme": "closed", "member": "ended", "issue": "qualified", "comment": "redacted", "meeting": "called",
+MOVES = {"commitment": "proposed", "evidence": "withdrawn", "revision": "withdrawn",
+         "action_plan": "adopted", "action_sheet": "consultation",
+         "evaluation": "contradictory", "capitalisation_sheet": "published",
+         "convention": "negotiation", "signature": "disputed",
+         "programme": "closed", "member": "ended", "issue": "qualified", "comment": "redacted", "meeting": "called",
          "invitation": "accepted", "agenda_point": "withdrawn", "decision": "withdrawn",
          "contribution": "retained", "diagnosis": "shared", "answer_due": "given"}
 DETAILS = {"answer_due": {"details": {"answer": "C'est fait.", "channel": "meeting"}}}
-ONE_WAY = ("answer_due", "member", "issue", "comment", "contribution", "diagnosis", "meeting", "invitation",
+ONE_WAY = ("convention", "signature", "commitment", "evidence", "revision", "action_plan", "action_sheet",
+           "evaluation", "capitalisation_sheet",
+           "answer_due", "member", "issue", "comment", "contribution", "diagnosis", "meeting", "invitation",
            "agenda_point", "decision")
 
 
@@ -445,6 +672,27 @@ def new_attendance(s, role):
 
 
 NEW = {
+    "evaluation": lambda s, role: seen(own=[("/v1/evaluations", s.world.evaluation_body())],
+                                       hidden=[("/v1/evaluations", s.world.evaluation_body(subject_id=s.elsewhere.programme))]),
+    "evaluation_comment": lambda s, role: {
+        k: [(u + "/comments", s.world.comment_body()) for u in v] for k, v in evaluations(s, role).items()},
+    "lesson": lambda s, role: seen(own=[("/v1/lessons", s.world.lesson_body())]),
+    "objective_outcome": lambda s, role: seen(*([("/v1/outcomes", {"objective_id": u.rsplit("/", 1)[1]})] if u else []
+                                                for u in (s.world.objective().url, None, s.elsewhere_objective))),
+    "capitalisation_sheet": lambda s, role: seen(own=[("/v1/capitalisation-sheets", s.world.capitalisation_sheet_body())]),
+    "action_plan": lambda s, role: seen(own=[("/v1/action-plans", s.world.action_plan_body())]),
+    "action_sheet": lambda s, role: seen(*([("/v1/action-sheets", {"plan_id": u.rsplit("/", 1)[1],
+                                                                   **s.world.action_sheet_body()})]
+                                           for u in (s.plan, s.draft_plan, s.elsewhere_plan))),
+    "convention": lambda s, role: seen(*([("/v1/conventions", s.world.convention_body(parties=[{"actor_id": a}]))]
+                                         for a in (s.world.actor["city"], s.world.actor["bailleur_b"],
+                                                   s.elsewhere.actor["city"]))),
+    "signature": new_signatures,
+    "commitment": naming("/v1/commitments", lambda w: w.commitment_body(), "owner_actor_id"),
+    "evidence": lambda s, role: {k: [(u + "/evidence", s.world.evidence_body()) for u in v]
+                                 for k, v in promised(s, role).items()},
+    "revision": lambda s, role: {k: [(without_revision(s, u, role), s.world.revision_body()) for u in v]
+                                 for k, v in promised(s, role).items()},
     "meeting_series": lambda s, role: seen(
         [("/v1/meeting-series", s.world.meeting_series_body(quartiers=[s.world.near]))],
         hidden=[("/v1/meeting-series", s.world.meeting_series_body(quartiers=[s.elsewhere.near]))]),
@@ -486,6 +734,12 @@ NEW = {
     "comment": lambda s, role: {k: [(u + "/comments", s.world.comment_body()) for u in v]
                                 for k, v in issues(s, role).items()},
 }
+
+
+def without_revision(s, url, role):
+    """Where to ask for a revision of a commitment; of one's own one that
+    nobody asked for yet."""
+    return (s.world.accepted(role).url if url == s.accepted.get(role) else url) + "/revisions"
 
 
 def filled(world, elsewhere, admin):
@@ -544,6 +798,26 @@ def filled(world, elsewhere, admin):
                   for name in ("city", "bailleur", "bailleur_b", "association", "institution", "mandated")}
     s.internal_document = {name: w.document(by=name, visibility="internal").url for name in s.document}
     s.elsewhere_document = e.document().url
+    s.accepted = {name: w.accepted(name).url for name in OWNERS}
+    s.draft = {name: drafted(w, name) for name in ("city", "bailleur", "association", "institution")}
+    s.far_commitment = w.accepted("city", quartiers=[w.far]).url
+    s.elsewhere_commitment = e.accepted("city").url
+    s.plan = w.city.move(w.action_plan(), "adopted").expect(200).url
+    s.draft_plan, s.elsewhere_plan = w.action_plan().url, e.action_plan().url
+    s.sheet = {name: w.consulted_sheet(pilot_actor_id=w.actor[name]).url
+               for name in ("bailleur", "bailleur_b", "association", "institution")}
+    s.draft_sheet = w.action_sheet(pilot_actor_id=w.actor["bailleur_b"]).url
+    s.elsewhere_sheet = e.action_sheet(pilot_actor_id=e.actor["city"]).url
+    s.evaluation, s.contradictory = w.evaluation().url, w.contradictory().url
+    s.elsewhere_evaluation = e.contradictory().url
+    s.kept, s.elsewhere_kept = ({noun: getattr(place, noun)().url
+                                 for noun in ("lesson", "objective_outcome", "capitalisation_sheet")} for place in (w, e))
+    s.draft_convention, s.convention = w.convention().url, w.convention_in_force(parties=w.parties("city", "bailleur_b"))
+    s.opened = {name: w.opened_convention(parties=w.parties("city", name)).url for name in (*SIGNATORIES, "bailleur_b")}
+    s.elsewhere_convention = e.convention_in_force()
+    s.elsewhere_signature = "/v1/signatures/" + e.city.get(s.elsewhere_convention.url + "/signatures").items[0]["id"]
+    s.draft["mandated"] = drafted(w, "mandated")
+    s.invoice = w.evidence(types.SimpleNamespace(url=s.accepted["bailleur_b"]), by="bailleur_b", kind="invoice").url
     s.meeting, s.whole_meeting, s.held = w.meeting().url, w.meeting(quartiers=[]).url, w.held_meeting()
     s.far_meeting, s.far_held = w.meeting(quartiers=[w.far]).url, w.held_meeting(quartiers=[w.far])
     s.invited_meeting = {}
@@ -587,12 +861,21 @@ def tries(scene, operation, role):
         return each(NEW[noun](scene, as_role), lambda at: create(client, *at))
     if verb == "search":
         return each(seen(own=["06 39 98 00 01"]), lambda at: client.post("/v1/privacy/searches", {"contact": at}))
+    if verb == "cosign":
+        return each(seen(own=[ledger.some(scene.world.city)["cosignature"]]), lambda at: client.request(
+            "POST", "/v1/ledger/cosignatures", data=at.encode(), content_type="text/plain"))
     if verb == "batch":
         item = {**getattr(scene.world, noun + "_body")(), "client_ref": str(uuid.uuid4()),
                 "occurred_at": "2024-05-16T08:00:00Z"}
         item.pop("severity", None)
         return each(seen(own=[item]), lambda at: client.post(f"/v1/{noun}-batches", {"items": [at]}))
-    fresh = {"meeting_transition": fresh_meetings, "member_transition": ending_members, "issue_transition": fresh_issues,
+    fresh = {"evaluation_transition": fresh_evaluations,
+             "capitalisation_sheet_transition": fresh_capitalisation_sheets,
+             "commitment_transition": fresh_drafts, "commitment_correct": promised,
+             "convention_update": fresh_conventions, "convention_transition": fresh_conventions,
+             "convention_amend": amendable_conventions,
+             "action_plan_transition": fresh_plans, "action_sheet_transition": fresh_sheets,
+             "meeting_transition": fresh_meetings, "member_transition": ending_members, "issue_transition": fresh_issues,
              "comment_transition": fresh_comments, "contribution_transition": collected_contributions,
              "diagnosis_transition": open_diagnoses, "answer_due_transition": open_answers,
              "privacy_erase": fresh_reporters}
@@ -605,11 +888,17 @@ def tries(scene, operation, role):
         "assignments": lambda url: client.get(url + "/assignments"),
         "proposal": lambda url: client.get(url + "/proposal"),
         "similar": lambda url: client.get(url + "/similar"),
+        "correct": lambda url: client.post(url + "/corrections", {"title": unique(), "reason": "Essai"}, if_match="*"),
         "disclose": lambda url: client.post(url + "/readings", {"purpose": "answer"}),
         "export": lambda url: client.get(subject(url) + "/export"),
         "erase": lambda url: client.post(subject(url) + "/erase"),
+        "template": lambda url: client.get(url + "/template"),
+        "markdown": lambda url: client.get(url + "/export.md"),
+        "html": lambda url: client.get(url + "/export.html"),
         "trace": lambda url: client.get(url + "/trace"),
-        "update": lambda url: client.patch(url, {CHANGES[noun]: unique()} if noun in CHANGES else {"present_count": 5},
+        "bundle": lambda url: client.get(url + "/bundle"),
+        "amend": lambda url: client.post(url + "/amendments", scene.world.amendment_body()),
+        "update": lambda url: client.patch(url, changed(noun),
                                            if_match="*"),
         "transition": lambda url: moved_and_back(client, noun, url),
     }[verb])

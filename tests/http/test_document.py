@@ -75,6 +75,17 @@ def file(client, data=FILES["image/jpeg"], content_type="image/jpeg", key=None, 
                           key=key or str(uuid.uuid4()))
 
 
+def file_patiently(client, data):
+    """A PDF, sent again while the server has no room for it."""
+    for _ in range(100):
+        answer = file(client, data, "application/pdf")
+        if answer.status != 503:
+            break
+        assert answer.problem.code == "overloaded" and int(answer.headers["retry-after"]) > 0
+        time.sleep(0.2)
+    return answer
+
+
 def content(client, document, **more):
     return client.get(document.url + "/content", **more)
 
@@ -221,10 +232,69 @@ def test_more_than_ten_mebibytes_are_refused(world, server):
         assert line.recv(4096).startswith(b"HTTP/1.1 413 ")
 
 
+class Large:
+    """An upload of 10 MiB, announced, and sent only if the server asks for it."""
+
+    def __init__(self, server, token, data=pdf(10 * MIB)):
+        self.data = data
+        self.line = socket.create_connection((server.host, server.port), 20)
+        self.line.sendall(f"POST {target()} HTTP/1.1\r\nHost: x.example.org\r\nAuthorization: Bearer {token}\r\n"
+                          f"Content-Type: application/pdf\r\nContent-Length: {len(data)}\r\n"
+                          f"Expect: 100-continue\r\nIdempotency-Key: {uuid.uuid4()}\r\n\r\n".encode())
+        self.said = self.line.recv(4096)
+        self.status = int(self.said.split(b" ")[1])
+
+    def end(self):
+        self.line.sendall(self.data)
+        said = self.line.recv(65536)
+        self.line.close()
+        return int(said.split(b" ")[1])
+
+
+def bodies(server):
+    """The files of large bodies."""
+    return os.listdir(server.dir / "bodies")
+
+
+def test_a_worker_takes_four_large_bodies_at_once_and_two_of_a_client(world, another_server):
+    server = another_server(GUSP_WORKERS="1")
+    tokens = [c.token for c in (world.city, world.bailleur)]
+    taken = [Large(server, tokens[0]) for _ in range(2)]
+    third = Large(server, tokens[0])
+    taken += [Large(server, tokens[1]) for _ in range(2)]
+    fifth = Large(server, world.association.token)
+    assert [each.status for each in taken] == [100] * 4
+    for refused in (third, fifth):
+        assert refused.status == 503 and b'"overloaded"' in refused.said
+        assert re.search(rb"\r\nretry-after: [1-9]", refused.said)
+    assert len(bodies(server)) == 4
+    # Whoever ends, one way or the other, makes room.
+    assert taken.pop().end() == 201
+    taken.pop().line.close()
+    for _ in range(100):
+        another = Large(server, world.association.token)
+        if another.status == 100:
+            taken.append(another)
+        if len(taken) == 4:
+            break
+        time.sleep(0.1)
+    assert len(bodies(server)) == 4
+    assert [each.end() for each in taken] == [201] * 4
+    deadline = time.monotonic() + 5  # the last goes just behind its answer
+    while bodies(server) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert bodies(server) == []
+
+
+def test_a_large_body_of_a_role_that_files_nothing_is_refused_before_it_is_sent(world, server):
+    assert Large(server, world.auditor.token).status == 403
+
+
 def test_uploads_at_once_all_arrive(world):
+    """Two of a client and worker; the others are told to come again."""
     def one(n):
         data = pdf(2 * MIB + n, seed=n)
-        made = file(world.city, data, "application/pdf").expect(201)
+        made = file_patiently(world.city, data).expect(201)
         return content(world.city, made).expect(200).body == data
 
     with concurrent.futures.ThreadPoolExecutor(12) as pool:
@@ -241,7 +311,7 @@ def test_a_client_that_leaves_after_its_upload_blocks_nobody(world, server):
                          f"Idempotency-Key: {uuid.uuid4()}\r\n\r\n".encode())
             line.sendall(data)
             line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    assert file(world.city, data, "application/pdf").expect(201).json["size"] == len(data)
+    assert file_patiently(world.city, data).expect(201).json["size"] == len(data)
 
 
 # --- what is taken out -------------------------------------------------------------------

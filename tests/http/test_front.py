@@ -396,6 +396,51 @@ def test_a_body_of_256_kib_is_read(line):
     assert line().send(post(b"x" * (256 * 1024))).answer().status == 404
 
 
+UPLOAD = "/v1/documents?title=Plan&kind=plan"
+TEN_MIB = 10 * 1024 * 1024
+STRANGERS = {
+    "nobody": ([], 401, "token_missing"),
+    "a password": ([b"Authorization: Basic YTpi"], 401, "token_missing"),
+    "no token": ([b"Authorization: Bearer"], 400, "token_malformed"),
+    "junk": ([b"Authorization: Bearer junk"], 401, "invalid_token"),
+    "an unsigned token": (
+        [b"Authorization: Bearer eyJhbGciOiJub25lIn0.e30."], 401,
+        "invalid_token"),
+}
+
+
+@pytest.mark.parametrize("who", STRANGERS)
+def test_a_large_body_of_a_stranger_is_refused_before_it_is_sent(line, who):
+    """Not one byte of it is, nor asked for."""
+    lines, status, code = STRANGERS[who]
+    for more in ([], [b"Expect: 100-continue"]):
+        asked = line().send(post(b"", TEN_MIB, UPLOAD, *lines, *more))
+        answer = asked.answer()
+        assert_problem(answer, status, code)
+        assert answer.headers["www-authenticate"].startswith("Bearer ")
+        assert answer.headers["connection"] == "close"
+        assert asked.ends()
+
+
+def test_a_refused_large_body_is_told_to_scripts_and_in_their_language(line):
+    answer = line().send(post(
+        b"", TEN_MIB, UPLOAD, b"Origin: https://front.example",
+        b"Accept-Language: en", b"X-Request-Id: partner-0042")).answer()
+    assert_problem(answer, 401, "token_missing")
+    assert answer.headers["access-control-allow-origin"] \
+        == "https://front.example"
+    assert answer.headers["content-language"] == "en"
+    assert answer.headers["x-request-id"] == "partner-0042"
+    answer = line().send(post(
+        b"", TEN_MIB, UPLOAD, b"Origin: https://other.example")).answer()
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_only_the_method_of_an_upload_takes_a_large_body(line):
+    large = post(b"", TEN_MIB, UPLOAD).replace(b"POST", b"PATCH", 1)
+    assert_refused(line().send(large), 413, "body_too_large")
+
+
 def test_connection_close_is_honoured_in_any_spelling(line):
     for wish in (b"close", b"Close", b"keep-alive, close"):
         asked = line().send(get("/livez", b"Connection: " + wish))

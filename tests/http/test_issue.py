@@ -703,6 +703,16 @@ def test_a_batch_holds_five_hundred_observations(place):
     assert answer.problem.code == "invalid_body"
 
 
+def test_an_observation_keeps_what_its_device_calls_its_photographs(world):
+    item = {**observation(world), "photo_refs": ["IMG_0042.jpg", "IMG_0043.jpg"]}
+    [done] = posted(world.bailleur, [item])
+    made = world.bailleur.get("/v1/issues/" + done["id"]).expect(200)
+    assert made.json["photo_refs"] == item["photo_refs"]
+    assert world.bailleur.patch(made, {"photo_refs": ["IMG_0043.jpg"]}).expect(200).json["photo_refs"] == ["IMG_0043.jpg"]
+    for refs in (["../../etc"], ["x"] * 2, [f"IMG_{n}" for n in range(11)]):
+        world.bailleur.post("/v1/issue-batches", {"items": [{**observation(world), "photo_refs": refs}]}).expect(422)
+
+
 def test_a_batch_that_breaks_the_schema_does_nothing(world):
     good, bad = observation(world), observation(world)
     del bad["occurred_at"]

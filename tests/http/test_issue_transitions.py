@@ -64,7 +64,7 @@ def details(w, lead="bailleur", contributors=(), master=None):
     return {"lead_actor_id": actor_of(w, lead), "contributors": [actor_of(w, c) for c in contributors],
             "due_on": in_days(-1), "decline_reason": "not_my_land", "planned_on": in_days(20),
             "review_on": in_days(30), "evidence": [EVIDENCE], "public_explanation": "Déjà prévu au plan de la ville.",
-            **({"master_id": master} if master else {})}
+            "commitment_id": w.promise.id, **({"master_id": master} if master else {})}
 
 
 def step(w, url, to, by, case, client=None):
@@ -80,6 +80,7 @@ PATHS = {
     "duplicate": [("duplicate", "city")], "no_action": [("no_action", "city")],
     "qualified": [("qualified", "city")],
 }
+PATHS["escalated"] = PATHS["qualified"] + [("escalated", "city")]
 PATHS["assigned"] = PATHS["qualified"] + [("assigned", "city")]
 PATHS["accepted"] = PATHS["assigned"] + [("accepted", "lead")]
 PATHS["planned"] = PATHS["accepted"] + [("planned", "lead")]
@@ -107,7 +108,7 @@ def reach(w, stage, case):
 def facts(w, stage, case):
     """The issue as the table sees it."""
     reporter, lead, contributors = case
-    led = stage not in ("submitted", "qualified", "withdrawn", "duplicate", "no_action")
+    led = stage not in ("submitted", "qualified", "escalated", "withdrawn", "duplicate", "no_action")
     works = {institution_of(w, name) for name in (lead, *contributors)} if led else set()
     return types.SimpleNamespace(reporter=w.actor[reporter], lead=institution_of(w, lead) if led else None,
                                  works=works, city=w.actor["city"])
@@ -119,7 +120,7 @@ def sees(caller, issue, local):
 
 @pytest.fixture(scope="module", autouse=True)
 def master(cast):
-    cast.master = cast.issue()
+    cast.master, cast.promise = cast.issue(), cast.accepted()
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -159,7 +160,7 @@ def test_the_table_in_the_database_has_these_steps_and_no_other(database):
 def test_every_stage_can_be_reached_and_every_end_is_meant():
     assert set(PATHS) == set(STAGES)
     assert {at for at in STAGES if not any(source == at for source, _ in STEPS)} \
-        == {"duplicate", "no_action", "withdrawn"}
+        == {"duplicate", "no_action", "withdrawn", "escalated"}
 
 
 # --- any sequence of calls ---------------------------------------------------------
@@ -256,7 +257,7 @@ class Calls(RuleBasedStateMachine):
         """Some step that somebody may take, so that the walk gets far."""
         issue = self.touched = self.issues[n % len(self.issues)]
         open_ = [(name, to) for name, c in self.w.callers.items() if c.role != "auditor" and self.visible(c, issue)
-                 for to in sorted(self.may(c, issue)) if to not in ("duplicate", "no_action", "withdrawn")]
+                 for to in sorted(self.may(c, issue)) if to not in ("duplicate", "no_action", "withdrawn", "escalated")]
         if open_:
             self.try_step(issue, *open_[pick % len(open_)], lead, helper)
 

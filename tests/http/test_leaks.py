@@ -11,6 +11,19 @@ from world import World, in_days, mark, unique
 
 # How records are listed, all states of them, and where each is read.
 LISTS = {
+    "action_plan": ("/v1/action-plans", "/v1/action-plans", "draft,adopted,closed"),
+    "action_sheet": ("/v1/action-sheets", "/v1/action-sheets",
+                     "draft,consultation,adopted,annexed,running,completed,evaluated,withdrawn"),
+    "commitment": ("/v1/commitments", "/v1/commitments", "draft,proposed,accepted,in_progress,blocked,claimed,"
+                   "verified,declined,abandoned,superseded"),
+    "evaluation": ("/v1/evaluations", "/v1/evaluations", "draft,contradictory,final"),
+    "lesson": ("/v1/lessons", "/v1/lessons", "active,archived"),
+    "objective_outcome": ("/v1/outcomes", "/v1/outcomes", "active,archived"),
+    "capitalisation_sheet": ("/v1/capitalisation-sheets", "/v1/capitalisation-sheets", "live,published"),
+    "convention": ("/v1/conventions", "/v1/conventions", "draft,negotiation,open_for_signature,in_force,expired,terminated"),
+    "signature": (None, "/v1/signatures", None),  # below each convention
+    "evidence": (None, "/v1/evidence", None),  # below each commitment
+    "revision": (None, "/v1/revisions", None),  # below each commitment
     "actor": ("/v1/actors", "/v1/actors", "active,archived"),
     "answer_due": ("/v1/answers-due", "/v1/answers-due", "open,given,waived,merged"),
     "contact": ("/v1/contacts", "/v1/contacts", "active,archived"),
@@ -22,7 +35,7 @@ LISTS = {
     "finding": (None, "/v1/findings", "active,archived"),  # below each diagnosis
     "funding": ("/v1/funding", "/v1/funding", "active,archived"),
     "issue": ("/v1/issues", "/v1/issues", "submitted,qualified,assigned,accepted,planned,in_progress,on_hold,"
-              "treated,resolved,duplicate,no_action,withdrawn"),
+              "treated,resolved,escalated,duplicate,no_action,withdrawn"),
     "meeting": ("/v1/meetings", "/v1/meetings", "planned,called,held,minutes_draft,minutes_published,cancelled,postponed"),
     "meeting_series": ("/v1/meeting-series", "/v1/meeting-series", "active,archived"),
     # Below each meeting.
@@ -38,6 +51,8 @@ LISTS = {
     "site": ("/v1/sites", "/v1/sites", "active,archived"),
     "term": ("/v1/vocabularies/components/terms", "/v1/terms", "active,archived"),
 }
+# What happened to these is in the history of what they belong to.
+WITHOUT_HISTORY = ("comment", "evidence", "revision", "signature")
 ROLES = ("city", "bailleur", "bailleur_b", "bailleur_wide", "association", "association_b",
          "institution", "facilitator", "mandated", "auditor")
 
@@ -102,6 +117,36 @@ def world(as_admin, contract):
     w.hidden_document = w.document(visibility="internal").id
     w.comment(issues[1], by="association", visibility="internal")
     w.hidden_issue = issues[3].id  # internal to the city
+    for name in ("city", "bailleur", "bailleur_b", "bailleur_wide", "association", "institution"):
+        place = w.far if name == "bailleur_wide" else w.near
+        w.commitment(name, quartiers=[place], title=unique(f"Engagement {w.word}"), cost={"planned_cents": 1})
+        promise = w.accepted(name, quartiers=[place], sites=[w.there[place]], cost={"planned_cents": 77},
+                             partner_note="Entre partenaires", title=unique(f"Engagement {w.word}"))
+        w.evidence(promise, by=name)
+        w.evidence(promise, by=name, kind="invoice", external_ref="F-2026-0042")
+        w.revision(promise, by=name)
+    w.commitment("city", owner_actor_id=w.actor["bailleur"])
+    w.plan = w.city.move(w.action_plan(quartiers=[w.near]), "adopted").expect(200).id
+    for pilot in ("bailleur", "bailleur_b", "association"):
+        w.action_sheet(plan_id=w.plan, pilot_actor_id=w.actor[pilot])
+        w.consulted_sheet(plan_id=w.plan, pilot_actor_id=w.actor[pilot], quartiers=[w.far])
+    for parties in (("city", "bailleur"), ("city", "association_b", "institution"), ("city", "bailleur_b")):
+        w.convention(parties=w.parties(*parties))
+        annexed = w.adopted_sheet()
+        w.accepted("bailleur_b", sheet_id=annexed.id)
+        opened = w.opened_convention(parties=w.parties(*parties), sheets=[annexed.id])
+        w.sign(opened, parties[1])
+    w.sign(opened, "city")
+    w.city.post(opened.url + "/amendments", w.amendment_body()).expect(201)
+    w.hidden_sheet = w.action_sheet(pilot_actor_id=w.actor["bailleur_b"]).id
+    w.evaluation(), w.evaluation(subject_type="action_plan", subject_id=w.plan)
+    scored = w.contradictory()
+    for visibility in ("partners", "internal"):
+        w.comment(scored, by="bailleur_b", visibility=visibility)
+    w.problem = w.lesson(links=[{"type": "action_sheet", "id": w.hidden_sheet}, {"type": "issue", "id": w.hidden_issue}])
+    w.lesson(kind="solution", answers_id=w.problem.id)
+    w.objective_outcome(), w.capitalisation_sheet()
+    w.city.move(w.capitalisation_sheet(evaluation_id=w.city.move(w.contradictory(), "final").id), "published").expect(200)
     for place in (w.near, w.far):
         held = w.held_meeting(kind="walk", quartiers=[place])
         w.contribution(meeting_id=held.id, quartier_id=place), w.retained(meeting_id=held.id, quartier_id=place)
@@ -134,9 +179,13 @@ def elsewhere(as_admin, contract):
     """Another programme, with a record of each noun."""
     e = World(as_admin, contract, only=["bailleur", "auditor"])
     e.comment(e.issue())
+    there = e.accepted("city")
+    e.evidence(there, by="city"), e.revision(there, by="city"), e.commitment("bailleur"), e.action_sheet()
+    e.convention_in_force(parties=e.parties("city"))
     e.contribution(), e.retained(), e.finding()
     held = e.held_meeting(kind="walk")
     e.contribution(meeting_id=held.id), e.published_meeting(held)
+    e.evaluation(), e.contradictory(), e.lesson(), e.objective_outcome(), e.capitalisation_sheet()
     e.contact(), e.context(), e.document(), e.rule(), e.objective(), e.funding(), e.term("components")
     e.meeting_series(), e.invitation(of="city"), e.attendance(of="city"), e.agenda_point(), e.decision()
     e.there = {"site": e.site(geometry={"type": "Point", "coordinates": [5.0972, 43.6401]}).id}
@@ -147,8 +196,15 @@ def listed(world, client, noun, **filters):
     """What a client finds in the list of a noun, in all states."""
     path, _, states = LISTS[noun]
     params = {"status": states, "limit": 200, **filters}
+    if noun in ("evidence", "revision"):
+        part = {"evidence": "evidence", "revision": "revisions"}[noun]
+        return [item for c in client.pages("/v1/commitments", {"limit": 200})
+                for item in client.pages(f"/v1/commitments/{c['id']}/{part}", {"limit": 200, **filters})]
+    if noun == "signature":
+        return [item for v in client.pages("/v1/conventions", {"limit": 200})
+                for item in client.pages(f"/v1/conventions/{v['id']}/signatures", {"limit": 200, **filters})]
     if noun == "comment":
-        return [item for path in ("/v1/issues", "/v1/meetings") for target in client.pages(path, {"limit": 200})
+        return [item for path in ("/v1/issues", "/v1/meetings", "/v1/evaluations") for target in client.pages(path, {"limit": 200})
                 for item in client.pages(f"{path}/{target['id']}/comments", {"limit": 200, **filters})]
     if noun in ("agenda_point", "attendance", "decision", "invitation"):
         return [item for meeting in client.pages("/v1/meetings", {"limit": 200})
@@ -201,17 +257,18 @@ def test_what_is_listed_is_read_alike_and_the_rest_is_not_found(world, database,
             assert answer.expect(200).json == items[id]
         else:
             answer.expect(404)
-            if noun != "comment":
+            if noun not in WITHOUT_HISTORY:
                 client.get(f"{url}/{id}/history").expect(404)
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("noun", [noun for noun in LISTS if noun != "comment"])
+@pytest.mark.parametrize("noun", [noun for noun in LISTS if noun not in WITHOUT_HISTORY])
 def test_history_tells_only_of_members_that_a_read_shows(world, noun, role):
     client, url = world.clients[role], LISTS[noun][1]
     for item in listed(world, client, noun):
         for event in client.pages(f"{url}/{item['id']}/history"):
-            assert set(event["changes"]) <= set(item), (event, item)
+            if event["subject"]["type"] == noun:  # a commitment's has that of what is beside it
+                assert set(event["changes"]) <= set(item), (event, item)
 
 
 @pytest.mark.parametrize("noun", LISTS)
@@ -222,7 +279,7 @@ def test_another_programme_sees_nothing_of_this_one(world, elsewhere, database, 
         assert not there & {item["id"] for item in listed(elsewhere, client, noun)}
         for id in there:
             client.get(f"{url}/{id}").expect(404)
-            if noun != "comment":
+            if noun not in WITHOUT_HISTORY:
                 client.get(f"{url}/{id}/history").expect(404)
 
 
@@ -241,7 +298,7 @@ def test_an_identifier_of_another_programme_may_be_used_here(world, elsewhere):
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("noun", ["actor", "contact", "contribution", "diagnosis", "issue", "site", "quartier"])
+@pytest.mark.parametrize("noun", ["actor", "commitment", "contact", "contribution", "diagnosis", "issue", "site", "quartier"])
 def test_pages_are_full_until_the_last(world, noun, role):
     """A short page would tell how many hidden records lie between."""
     client, seen, cursor = world.clients[role], [], None
@@ -261,6 +318,18 @@ def test_pages_are_full_until_the_last(world, noun, role):
 
 # What each filter by an id compares, in a record as it is read.
 FILTERS = {
+    ("evaluation", "subject_id"): lambda r, id: r["subject_id"] == id,
+    ("lesson", "answers_id"): lambda r, id: r["answers_id"] == id,
+    ("objective_outcome", "objective_id"): lambda r, id: r["objective_id"] == id,
+    ("convention", "parent_id"): lambda r, id: r["parent_id"] == id,
+    ("convention", "party_institution_id"): lambda r, id: id in [p["actor_id"] for p in r["parties"]],
+    ("action_plan", "quartier_id"): lambda r, id: not r["quartiers"] or id in r["quartiers"],
+    ("action_sheet", "plan_id"): lambda r, id: r["plan_id"] == id,
+    ("action_sheet", "quartier_id"): lambda r, id: not r["quartiers"] or id in r["quartiers"],
+    ("action_sheet", "pilot_institution_id"): lambda r, id: r["pilot_institution_id"] == id,
+    ("commitment", "sheet_id"): lambda r, id: r["sheet_id"] == id,
+    ("commitment", "owner_institution_id"): lambda r, id: r["owner_institution_id"] == id,
+    ("commitment", "quartier_id"): lambda r, id: id in r["quartiers"],
     ("actor", "institution_id"): lambda r, id: r["institution_id"] == id,
     ("actor", "parent_id"): lambda r, id: r["parent_id"] == id,
     ("contact", "actor_id"): lambda r, id: r["actor_id"] == id,
@@ -380,7 +449,7 @@ def test_search_does_not_find_internal_contacts_of_others(world):
 def reference_bodies(world, elsewhere):
     """(who, path, body, member, invisible id) for each reference of a body."""
     w, e = world, elsewhere
-    mine = dict(tenure="bailleur_private", owner_actor_id=w.actor["bailleur"])
+    mine, opened = dict(tenure="bailleur_private", owner_actor_id=w.actor["bailleur"]), w.opened_convention()
     return [
         ("bailleur", "/v1/sites", w.site_body(**mine), "quartier_id", w.far),
         ("bailleur", "/v1/sites", w.site_body(**mine), "quartier_id", e.near),
@@ -396,6 +465,26 @@ def reference_bodies(world, elsewhere):
         ("bailleur", "/v1/issues", w.issue_body(), "quartier_id", w.far),
         ("bailleur", "/v1/issues", w.issue_body(), "site_id", w.there[w.far]),
         ("bailleur", "/v1/issues", w.issue_body(), "recurrence_of_id", w.hidden_issue),
+        ("bailleur", "/v1/commitments", w.commitment_body(), "quartiers", [w.near, w.far]),
+        ("bailleur", "/v1/commitments", w.commitment_body(), "sites", [w.there[w.far]]),
+        ("association_b", "/v1/commitments", w.commitment_body(), "sheet_id", w.hidden_sheet),
+        ("city", "/v1/action-plans", w.action_plan_body(), "quartiers", [e.near]),
+        ("city", "/v1/action-plans", w.action_plan_body(), "diagnosis_id", e.diagnosis().id),
+        ("city", "/v1/action-sheets", {"plan_id": w.plan, **w.action_sheet_body()}, "pilot_actor_id", e.actor["city"]),
+        ("city", "/v1/evaluations", w.evaluation_body(), "subject_id", e.programme),
+        ("city", "/v1/evaluations", w.evaluation_body(subject_type="action_sheet"), "subject_id", e.action_sheet().id),
+        ("city", "/v1/evaluations", w.evaluation_body(), "document_id", e.document().id),
+        ("city", "/v1/evaluations", w.evaluation_body(), "evaluators", [e.actor["city"]]),
+        ("city", "/v1/lessons", w.lesson_body(kind="solution"), "answers_id", e.lesson().id),
+        ("city", "/v1/outcomes", {}, "objective_id", e.objective().id),
+        ("city", "/v1/capitalisation-sheets", w.capitalisation_sheet_body(), "author_actor_id", e.actor["city"]),
+        ("city", "/v1/capitalisation-sheets", w.capitalisation_sheet_body(), "evaluation_id", e.evaluation().id),
+        ("city", "/v1/conventions", w.convention_body(), "sheets", [e.consulted_sheet(pilot_actor_id=e.actor["city"]).id]),
+        ("city", opened.url + "/signatures", w.signature_body(opened), "document_id", e.document().id),
+        ("city", opened.url + "/signatures", w.signature_body(opened), "actor_id", e.actor["city"]),
+        ("city", "/v1/commitments", w.commitment_body(), "owner_actor_id", e.actor["city"]),
+        ("city", "/v1/commitments", w.commitment_body(), "co_owners", [e.actor["city"]]),
+        ("city", "/v1/commitments", w.commitment_body(), "executants", [e.actor["city"]]),
         ("association", "/v1/contributions", w.contribution_body(), "quartier_id", w.far),
         ("association", "/v1/contributions", w.contribution_body(), "document_id", w.hidden_document),
         ("city", "/v1/contributions", w.contribution_body(), "meeting_id", e.meeting().id),

@@ -11,7 +11,7 @@ from contract import ROOT
 TEXTS = {"q": "place", "slug": "les-tilleuls", "code": "QP013001", "theme": "housing", "category": "lighting",
          "parent_code": "outdoor", "bbox": "5.09,43.63,5.11,43.65", "near": "5.0972,43.6401", "departement": "13"}
 FORMATS = {"date": "2024-03-18", "date-time": "2024-03-18T09:30:00+01:00", "siren": "732829320", "siret": "73282932000074", "rna": "W131234567",
-           "insee": "13103", "uuid": "01890a5d-ac96-774b-bcce-b302099a8057"}
+           "insee": "13103", "day-or-instant": "2024-03-18", "uuid": "01890a5d-ac96-774b-bcce-b302099a8057"}
 # Lists of which the city sees one record; the administrator sees them whole.
 ADMIN = {"programme_list"}
 # What every list has; pages and orders have tests of their own.
@@ -59,6 +59,16 @@ def place_of(world, path):
         issue, _ = world.issue(site_id=there.id), world.issue(site_id=there.id)
         world.comment(issue)
         return path.replace("/v1/issues/{id}", issue.url)
+    if path.startswith("/v1/evaluations/{id}"):
+        scored = world.contradictory()
+        world.comment(scored)
+        return path.replace("/v1/evaluations/{id}", scored.url)
+    if path.startswith("/v1/commitments/{id}"):
+        promise = world.accepted("city")
+        world.evidence(promise, by="city"), world.revision(promise, by="city")
+        return path.replace("/v1/commitments/{id}", promise.url)
+    if path.startswith("/v1/conventions/{id}"):
+        return path.replace("/v1/conventions/{id}", world.convention_in_force().url)
     if "{diagnosis_id}" in path:
         diagnosis = world.shared_diagnosis()
         world.finding(diagnosis), world.finding(diagnosis)
@@ -104,8 +114,9 @@ def test_all_filters_of_a_list_go_together_with_each_order_and_a_second_page(wor
 
 
 # Of these a new programme has none.
-MADE = {"contact", "context", "contribution", "diagnosis", "document", "funding", "issue", "meeting", "meeting_series",
-        "objective", "reporter", "rule", "site"}
+MADE = {"action_plan", "action_sheet", "capitalisation_sheet", "commitment", "contact", "context", "contribution",
+        "convention", "diagnosis", "document", "evaluation", "funding", "issue", "lesson", "meeting", "meeting_series",
+        "objective", "objective_outcome", "reporter", "rule", "site"}
 SINCE = sorted({row[:2] for row in LISTS if row[2] == "updated_since" and row[0].endswith("_list")})
 
 

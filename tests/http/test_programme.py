@@ -201,3 +201,67 @@ def test_the_administrator_reads_that_something_happened_but_not_what(own):
     assert [e["changes"] for e in events] == [{}, {}]
     assert own.city.get(own.url + "/history").items[1]["changes"] == {
         "purpose": {"before": None, "after": "Vivre mieux"}}
+
+
+# --- templates ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def shaped(as_admin, contract):
+    """A programme with words, methods and meetings of its own, and with data."""
+    w = World(as_admin, contract, only=["bailleur"])
+    w.city.patch(w.url, {"purpose": "Ici", "method": "Marcher", "skills": ["Animer"], "target_publics": ["youth"],
+                         "nature": "experimental", "starts_on": "2007-01-01"}).expect(200)
+    w.term(code="shared_gardens", parent_code="outdoor", label_fr="Jardins partagés")
+    w.term("categories", code="trees", parent_code="shared_gardens", label_fr="Arbres")
+    housing = next(t for t in w.city.pages("/v1/vocabularies/themes/terms") if t["code"] == "housing")
+    w.city.patch(f"/v1/terms/{housing['id']}", {"label_fr": "Habitat"}).expect(200)
+    w.meeting_series(title="Inter-bailleurs"), w.meeting_series(title="Proche", quartiers=[w.near])
+    w.objective(), w.issue(), w.contact(), w.rule()
+    return w
+
+
+def test_a_template_is_a_skeleton_without_data(shaped):
+    template = shaped.bailleur.get(shaped.url + "/template").expect(200).json
+    assert {k: v for k, v in template.items() if k != "terms"} == {
+        "format": "gusp.programme_template/1", "nature": "experimental", "definition": None, "method": "Marcher",
+        "skills": ["Animer"], "target_publics": ["youth"],
+        "meeting_series": [{"title": "Inter-bailleurs", "kind": "inter_bailleurs", "rhythm": "monthly"}]}
+    assert {(t["vocabulary"], t["code"], t["parent_code"], t["label_fr"]) for t in template["terms"]} == {
+        ("categories", "trees", "shared_gardens", "Arbres"), ("themes", "shared_gardens", "outdoor", "Jardins partagés"),
+        ("themes", "housing", None, "Habitat")}
+
+
+def test_a_programme_opened_from_a_template_has_the_same_one(shaped, as_admin, contract):
+    template = shaped.city.get(shaped.url + "/template").expect(200).json
+    body = {"title": unique("Programme"), "city": CITY, "method": "Autrement", "from_template": template}
+    made = as_admin.post("/v1/programmes", body).expect(201)
+    assert (made.json["method"], made.json["nature"], made.json["skills"]) == ("Autrement", "experimental", ["Animer"])
+    assert (made.json["purpose"], made.json["starts_on"], made.json["objectives"]) == (None, None, [])
+    [member] = as_admin.get(made.url + "/members").expect(200).items
+    city = shaped.client_of(member["id"], "city")
+    assert city.get(made.url + "/template").expect(200).json == {**template, "method": "Autrement"}
+    assert [s["title"] for s in city.pages("/v1/meeting-series")] == ["Inter-bailleurs"]
+    for path in ("/v1/issues", "/v1/contacts", "/v1/quartiers", "/v1/responsibility-rules"):
+        assert city.get(path).expect(200).items == []
+
+
+def test_a_new_programme_has_an_empty_template(own):
+    template = own.city.get(own.url + "/template").expect(200).json
+    assert template["terms"] == template["meeting_series"] == [] and template["nature"] == "permanent"
+
+
+@pytest.mark.parametrize("template,code,pointer", [
+    ({}, "invalid_body", "/from_template/format"),
+    ({"format": "gusp.programme_template/2"}, "invalid_body", "/from_template/format"),
+    ({"format": "gusp.programme_template/1", "terms": [{"vocabulary": "themes"}]}, "invalid_body",
+     "/from_template/terms/0/code"),
+    ({"format": "gusp.programme_template/1", "terms": [{"vocabulary": "role", "code": "mayor", "label_fr": "Maire"}]},
+     "unknown_vocabulary", "/from_template/terms/0/vocabulary"),
+    ({"format": "gusp.programme_template/1", "title": "Vol"}, "invalid_body", "/from_template/title"),
+])
+def test_a_template_that_does_not_fit_opens_nothing(as_admin, template, code, pointer):
+    title = unique("Programme")
+    answer = as_admin.post("/v1/programmes", {"title": title, "city": CITY, "from_template": template}).expect(422)
+    assert answer.problem.code == code and pointer in answer.problem.pointers
+    assert title not in [p["title"] for p in as_admin.pages("/v1/programmes")]

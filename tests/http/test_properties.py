@@ -10,8 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from issue_transitions import STEPS
+import commitment_transitions
+import test_action_sheet
 import test_contribution
+import test_convention
 import test_diagnosis
+import test_evaluation
 from meeting_transitions import STEPS as MEETING_STEPS
 from world import World, in_days, unique
 
@@ -171,7 +175,8 @@ LIVES = {
     "programme": {"active": {"closed"}, "closed": {"active", "archived"}, "archived": set()},
     "member": {"active": {"ended"}, "ended": set()},
     "comment": {"active": {"redacted"}, "redacted": set()},
-    **{noun: ARCHIVED_AND_BACK for noun in ("actor", "contact", "context", "document", "finding", "funding",
+    **{noun: ARCHIVED_AND_BACK for noun in ("actor", "contact", "context", "document", "finding", "funding", "lesson",
+                                            "objective_outcome",
                                             "meeting_series", "objective", "quartier", "rule", "site", "term")},
 }
 STATES = ["active", "archived", "closed", "ended", "redacted", "deleted"]
@@ -207,6 +212,12 @@ def test_the_lives_of_the_database_are_those_of_this_table(database):
                         for noun, life in LIVES.items()}, "issue": set(STEPS),
                      "contribution": set(test_contribution.STEPS), "diagnosis": set(test_diagnosis.STEPS),
                      "answer_due": {("open", "given"), ("open", "waived"), ("open", "merged")},
+                     "commitment": set(commitment_transitions.STEPS), "revision": set(commitment_transitions.REVISIONS),
+                     "evidence": {("active", "withdrawn")},
+                     "evaluation": test_evaluation.STEPS, "capitalisation_sheet": {("live", "published")},
+                     "action_plan": {("draft", "adopted"), ("adopted", "closed"), ("closed", "adopted")},
+                     "action_sheet": set(test_action_sheet.STEPS),
+                     "convention": set(test_convention.STEPS), "signature": {("recorded", "disputed")},
                      **{noun: set(steps) for noun, steps in MEETING_STEPS.items()}}
 
 

@@ -80,6 +80,23 @@ def test_a_duplicate_leads_to_its_master_and_its_proof(w):
     assert {link["relation"] for link in traced(w.city, twin)["links"]} == {"merged_into", "proved_by", "shown_by"}
 
 
+def test_a_meeting_that_decides_on_an_issue_is_no_origin_of_what_else_was_said_there(w):
+    meeting = held(w)
+    said = w.retained(meeting_id=meeting.id)
+    issue = w.city.move(w.issue(), "qualified").expect(200)
+    for _ in range(2):
+        issue = w.city.move(w.city.get(issue.url), "assigned", details={
+            "lead_actor_id": w.actor["bailleur"], "due_on": in_days(9)}).expect(200)
+        issue = w.bailleur.move(w.bailleur.get(issue.url), "qualified", details={
+            "decline_reason": "not_my_land"}).expect(200)
+    w.decision(meeting, on=issue)
+    w.city.move(w.city.get(issue.url), "assigned", details={
+        "lead_actor_id": w.actor["bailleur"], "due_on": in_days(9), "meeting_id": meeting.id}).expect(200)
+    assert kinds(traced(w.city, issue)["down"]) == [("meeting", 1)]
+    assert kinds(traced(w.city, said)["up"]) == [("meeting", 1)]
+    assert kinds(traced(w.city, meeting)["up"]) == [("issue", 1)]
+
+
 def test_a_finding_stands_between_its_sources_and_its_diagnosis(w):
     said = w.retained()
     diagnosis = w.shared_diagnosis()

@@ -33,7 +33,8 @@ sys.path.insert(0, str(ROOT / "api" / "tools"))
 import access as access_tool  # noqa: E402
 
 # What a mandate may name of what there is.
-MANDATE = ["programme", "member", "rule", "term", "quartier", "meeting", "issue", "contribution", "diagnosis"]
+MANDATE = ["programme", "member", "rule", "term", "quartier", "meeting", "issue", "contribution", "diagnosis", "action_plan",
+           "evaluation"]
 
 # Name -> kind of the actor, role, whether restricted to near, mandate.
 MEMBERS = {
@@ -67,7 +68,7 @@ def mark():
 
 
 def in_days(days):
-    """A date, so many days from today."""
+    """A date, so many days from today where the programmes are."""
     return str(datetime.datetime.now(zoneinfo.ZoneInfo("Europe/Paris")).date() + datetime.timedelta(days))
 
 
@@ -75,6 +76,12 @@ def in_hours(hours):
     """An instant, so many hours from now."""
     at = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=hours)
     return at.strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def scores(*notes):
+    """Notes out of four, criterion by criterion in the order of the grid."""
+    return [{"criterion": criterion, "score": note, "out_of": 4} for criterion, note in
+            zip(("partnership", "participation", "territorial_fit", "innovation"), notes)]
 
 
 def claims(token):
@@ -236,6 +243,83 @@ class World:
     def comment(self, issue, by="city", **more):
         return self.make(f"{issue.url}/comments", self.comment_body(**more), by)
 
+    def action_plan(self, by="city", **more):
+        return self.make("/v1/action-plans", self.action_plan_body(**more), by)
+
+    def action_sheet(self, by="city", **more):
+        """A draft, of a plan of its own unless plan_id says whose."""
+        return self.make("/v1/action-sheets", {"plan_id": more.get("plan_id") or self.action_plan().id,
+                                               **self.action_sheet_body(**more)}, by)
+
+    def consulted_sheet(self, **more):
+        """One that everybody reads."""
+        return self.city.move(self.action_sheet(**more), "consultation").expect(200)
+
+    def adopted_sheet(self, **more):
+        made, held = self.consulted_sheet(**more), self.held_meeting()
+        self.decision(held, target_type="action_sheet", target_id=made.id)
+        return self.city.move(made.url, "adopted", details={"meeting_id": held.id}).expect(200)
+
+    def commitment(self, by="city", **more):
+        """A draft; promised by its author unless owner_actor_id says whose."""
+        return self.make("/v1/commitments", self.commitment_body(**more), by)
+
+    def accepted(self, owner="bailleur", by=None, **more):
+        """A commitment that its owner has accepted."""
+        made = self.commitment(by or owner, owner_actor_id=self.actor[owner], **more)
+        self.clients[by or owner].move(made, "proposed").expect(200)
+        return self.clients[owner].move(made.url, "accepted").expect(200)
+
+    def claimed(self, owner="bailleur", **more):
+        """One that its owner says is done, with evidence."""
+        made = self.accepted(owner, **more)
+        self.evidence(made, by=owner)
+        return self.clients[owner].move(made.url, "claimed", details={"obtained_result": "Posé."}).expect(200)
+
+    def evidence(self, commitment, by="bailleur", **more):
+        return self.make(f"{commitment.url}/evidence", self.evidence_body(**more), by)
+
+    def revision(self, commitment, by="bailleur", **more):
+        return self.make(f"{commitment.url}/revisions", self.revision_body(**more), by)
+
+    def evaluation(self, by="city", **more):
+        """A draft, of the programme unless told."""
+        return self.make("/v1/evaluations", self.evaluation_body(**more), by)
+
+    def contradictory(self, **more):
+        """One that partners read and comment."""
+        return self.city.move(self.evaluation(**more), "contradictory").expect(200)
+
+    def lesson(self, by="city", **more):
+        return self.make("/v1/lessons", self.lesson_body(**more), by)
+
+    def objective_outcome(self, by="city", **more):
+        """Of an objective of its own unless objective_id says whose."""
+        return self.make("/v1/outcomes", {"objective_id": more.get("objective_id") or self.objective().id,
+                                          "expected": unique("Attendu"), **more}, by)
+
+    def capitalisation_sheet(self, by="city", **more):
+        return self.make("/v1/capitalisation-sheets", self.capitalisation_sheet_body(**more), by)
+
+    def convention(self, by="city", **more):
+        """A draft between the city, the bailleur and the association."""
+        return self.make("/v1/conventions", self.convention_body(**more), by)
+
+    def opened_convention(self, **more):
+        made = self.city.move(self.convention(**more), "negotiation").expect(200)
+        return self.city.move(made, "open_for_signature").expect(200)
+
+    def convention_in_force(self, **more):
+        """One that all of its parties have signed."""
+        made = self.opened_convention(**more)
+        names = {actor: name for name, actor in self.actor.items()}
+        for party in made.json["parties"]:
+            self.sign(made, names[party["actor_id"]])
+        return self.city.get(made.url)
+
+    def sign(self, convention, by="city", **more):
+        return self.make(f"{convention.url}/signatures", self.signature_body(convention, **more), by)
+
     def term(self, vocabulary="themes", by="city", **more):
         return self.make(f"/v1/vocabularies/{vocabulary}/terms", self.term_body(**more), by)
 
@@ -292,6 +376,48 @@ class World:
 
     def comment_body(self, **more):
         return {"text": unique("Commentaire"), **more}
+
+    def action_plan_body(self, **more):
+        return {"title": unique("Plan"), **more}
+
+    def action_sheet_body(self, **more):
+        return {"title": unique("Fiche"), "finding": unique("Constat"), "objectives": ["Se déplacer sans crainte"],
+                "pilot_actor_id": self.actor.get("bailleur", self.actor["city"]), **more}
+
+    def commitment_body(self, **more):
+        return {"title": unique("Engagement"), "deliverable": unique("Livrable"), "due_on": in_days(30),
+                "quartiers": [self.near], "theme": "outdoor", **more}
+
+    def evidence_body(self, **more):
+        return {"kind": "work_order", "external_ref": "BT-2026-0042", **more}
+
+    def revision_body(self, **more):
+        return {"to_on": in_days(60), "reason_code": "weather", "reason": "Pluie continue.", **more}
+
+    def evaluation_body(self, **more):
+        return {"subject_type": "programme", "subject_id": self.programme, "evaluated_on": "2026-06-30",
+                "grid_version": "2007", "scores": scores(4, 3, 3, 3), **more}
+
+    def lesson_body(self, **more):
+        return {"kind": "difficulty", "text": unique("Enseignement"), **more}
+
+    def capitalisation_sheet_body(self, **more):
+        return {"title": unique("Fiche"), "dated_on": "2007-07-12", **more}
+
+    def parties(self, *names):
+        return [{"actor_id": self.actor[name]} for name in names]
+
+    def convention_body(self, **more):
+        return {"kind": "gusp", "title": unique("Convention"), "principles": [{"n": 1, "text": unique("Principe")}],
+                "effective_from_on": in_days(0), "parties": self.parties(*(n for n in ("city", "bailleur", "association") if n in self.actor)), **more}
+
+    def amendment_body(self, **more):
+        return {"title": unique("Avenant"), "principles": [{"n": 1, "text": unique("Principe")}],
+                "effective_from_on": in_days(0), **more}
+
+    def signature_body(self, convention, **more):
+        return {"signatory_capacity": "Direction générale", "signed_on": in_days(0), "method": "paper",
+                "digest_seen": convention.json["content_digest"] or "0" * 64, **more}
 
     def term_body(self, **more):
         return {"code": mark(), "label_fr": unique("Terme"), **more}

@@ -57,7 +57,7 @@ what_is_not_set_has_its_documented_value(void **state)
 	assert_int_equal(config.rate_per_minute, 600);
 	assert_int_equal(config.token_rate_per_minute, 10);
 	assert_int_equal(config.drain_s, 10);
-	assert_int_equal(config.links_member, 3);
+	assert_int_equal(config.links_member, 6);
 	assert_int_equal(config.links_auditor, 1);
 	assert_int_equal(config.links_auth, 1);
 }

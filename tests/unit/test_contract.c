@@ -385,7 +385,7 @@ a_parameter_that_nothing_can_read_stops_the_start(void **state)
 		    "{id} is not a parameter" },
 		{ "components parameters id required", NULL,
 		    "required: true is missing" },
-		{ "paths /v1/{a}/{b}/{c}/{d}/{e}",
+		{ "paths /v1/{a}/{b}/{c}/{d}/{e}/{f}",
 		    "{\"get\":{\"operationId\":\"x\",\"summary\":\"x\","
 		    "\"security\":[],\"parameters\":["
 		    "{\"name\":\"a\",\"in\":\"path\",\"required\":true,"
@@ -397,9 +397,11 @@ a_parameter_that_nothing_can_read_stops_the_start(void **state)
 		    "{\"name\":\"d\",\"in\":\"path\",\"required\":true,"
 		    "\"schema\":{\"type\":\"integer\"}},"
 		    "{\"name\":\"e\",\"in\":\"path\",\"required\":true,"
+		    "\"schema\":{\"type\":\"integer\"}},"
+		    "{\"name\":\"f\",\"in\":\"path\",\"required\":true,"
 		    "\"schema\":{\"type\":\"integer\"}}],"
 		    "\"responses\":{\"204\":{}}}}",
-		    "more than 4 path parameters" },
+		    "more than 5 path parameters" },
 	};
 
 	(void)state;
@@ -450,8 +452,8 @@ a_write_without_its_guards_stops_the_start(void **state)
 		    "}",
 		    "type application/json is not for this method" },
 		{ CREATE "requestBody content",
-		    "{\"text/plain\":{\"schema\":{}}}",
-		    "type text/plain is not for this method" },
+		    "{\"text/csv\":{\"schema\":{}}}",
+		    "type text/csv is not for this method" },
 		{ CREATE "requestBody content", "{}", "one type" },
 		{ LIST "requestBody",
 		    "{\"content\":{\"application/json\":{\"schema\":{}}}}",
@@ -459,6 +461,13 @@ a_write_without_its_guards_stops_the_start(void **state)
 		{ LIST "x-upload", "true", "x-upload, no body" },
 		{ CREATE "x-upload", "false", "x-upload is true or absent" },
 		{ CREATE "x-download", "true", "for GET below an id" },
+		{ LIST "x-stream", "true", "x-stream is for GET of text" },
+		{ LIST "x-stream", "1", "x-stream is true or absent" },
+		{ LIST "x-leaf", "true", "x-leaf is for what writes" },
+		{ CREATE "x-leaf", "\"a\"", "x-leaf is true or absent" },
+		{ LIST "x-also", "\"nothing\"", "x-also names no such GET" },
+		{ LIST "x-also", "\"site_create\"",
+		    "x-also names no such GET" },
 		{ CREATE "x-private", "false", "x-private is true or absent" },
 		{ CREATE "x-private", "true", "a kept answer has no content" },
 		{ "paths /v1/sites/{id}/photos/{photo_id} post x-private",

@@ -262,6 +262,24 @@ an_instant_has_its_offset(void **state)
 }
 
 static void
+what_is_read_as_of_is_a_day_or_an_instant(void **state)
+{
+	static const struct vector vectors[] = {
+		{ "2024-02-29", true },
+		{ "2024-02-29T09:30:00Z", true },
+		{ "2024-02-29T09:30:00+01:00", true },
+		{ "2023-02-29", false },
+		{ "2024-02-29T09:30:00", false },
+		{ "2024-02-29 ", false },
+		{ "now", false },
+		{ "", false },
+	};
+
+	(void)state;
+	CHECK(format_day_or_instant, vectors);
+}
+
+static void
 a_uuid_has_its_hyphens(void **state)
 {
 	static const struct vector vectors[] = {
@@ -341,7 +359,7 @@ no_check_reads_beyond_a_random_text(void **state)
 	static bool (*const checks[])(const char *) = { french_siren,
 		french_siret, french_rna, french_insee, french_departement,
 		french_qpv, format_uuid, format_date, format_date_time,
-		format_uri, format_email };
+		format_day_or_instant, format_uri, format_email };
 
 	(void)state;
 	srand(7);
@@ -377,6 +395,7 @@ main(void)
 		cmocka_unit_test(a_quartier_code_is_of_2015_or_of_2024),
 		cmocka_unit_test(a_day_is_one_of_the_calendar),
 		cmocka_unit_test(an_instant_has_its_offset),
+		cmocka_unit_test(what_is_read_as_of_is_a_day_or_an_instant),
 		cmocka_unit_test(a_uuid_has_its_hyphens),
 		cmocka_unit_test(a_link_is_http_with_a_host),
 		cmocka_unit_test(a_mail_address_has_one_at_and_a_domain),

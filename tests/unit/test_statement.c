@@ -253,6 +253,29 @@ parts_are_ended_by_a_semicolon_and_numbered_apart(void **state)
 }
 
 static void
+a_part_of_which_nothing_is_left_is_not_sent(void **state)
+{
+	struct args args = { .sort = &sorts[0] };
+	const struct variant *v;
+
+	(void)state;
+	loads("-- site_list\n"
+	      "--? quartier_id\nSELECT look(:quartier_id)\n--?\n;\n"
+	      "SELECT body, key FROM f(:limit)\n"
+	      "--? cursor\nWHERE (n, id) > (:after_1, :after_2)\n--?\n"
+	      "--? status:open\nAND :quartier_id IS NULL\n--?\n;\n");
+	v = variant_of(LIST, &args);
+	assert_int_equal(v->n_parts, 1);
+	assert_string_equal(v->parts[0].sql, "SELECT body, key FROM f($1)");
+	assert_string_equal(v->parts[0].name, "site_list.1.0");
+	turn_on(&args, "quartier_id");
+	v = variant_of(LIST, &args);
+	assert_int_equal(v->n_parts, 2);
+	assert_string_equal(v->parts[0].sql, "SELECT look($1)");
+	assert_string_equal(v->parts[1].name, "site_list.1.0");
+}
+
+static void
 a_fragment_is_there_when_all_its_flags_are_on(void **state)
 {
 	struct args args = { .sort = &sorts[0] };
@@ -564,6 +587,7 @@ main(void)
 		cmocka_unit_test(comments_are_gone),
 		cmocka_unit_test(
 		    parts_are_ended_by_a_semicolon_and_numbered_apart),
+		cmocka_unit_test(a_part_of_which_nothing_is_left_is_not_sent),
 		cmocka_unit_test(a_fragment_is_there_when_all_its_flags_are_on),
 		cmocka_unit_test(a_key_has_the_types_of_its_sort),
 		cmocka_unit_test(a_map_is_its_list_with_features_for_records),
